@@ -1,0 +1,96 @@
+"""The `assay` command: each subcommand is `main(arguments)` of a module in `jobs`, imported when it is called."""
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from assay import __version__
+from assay.errors import AssayError, nearest
+
+COMMANDS = {
+    "validate": "check the whole configuration, without Spark",
+    "bronze": "land new files of every source",
+    "silver": "apply the contracts to what was landed",
+    "features": "build the feature tables as of a night",
+    "train": "train the models and promote those that pass their gates",
+    "score": "write the predictions of a night",
+    "nightly": "all stages of a night, in order",
+    "backfill": "history in one pass: land, clean and build features for a range of nights",
+    "dbt": "run dbt on the lakehouse's tables: assay dbt build",
+    "report": "write the page of a night",
+    "sql": 'ask the tables: assay sql "select …"',
+    "schema": "write the JSON Schemas of the configuration files",
+}
+"""Subcommand -> what it does; each is a module in `jobs`."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the exit code is that of the error's class, 0 when all went well."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        print(__version__)
+        return 0
+    if words[0] not in COMMANDS:
+        print(f"assay: unknown command {words[0]!r}; {nearest(words[0], COMMANDS)}", file=sys.stderr)
+        return 2
+    return run(importlib.import_module(f"jobs.{words[0]}").main, words[1:])
+
+
+def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str] | None = None) -> int:
+    """Call a job's main; an AssayError is printed on a few lines and becomes its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return command(words) or 0
+    except AssayError as error:
+        if "--json" in words:
+            parts = {"error": type(error).__name__, "what": error.what, "where": error.where, "do": error.do}
+            print(json.dumps({**parts, "found": str(error.found or ""), "expected": str(error.expected or "")}))
+        else:
+            print(f"assay: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("assay: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def parser(description: str, *, as_of: bool = True) -> argparse.ArgumentParser:
+    """A job's argument parser with what every command takes."""
+    result = argparse.ArgumentParser(description=description)
+    result.add_argument(
+        "--conf-dir", default=os.environ.get("ASSAY_CONF", "conf/flights"), help="the lakehouse's folder (ASSAY_CONF)"
+    )
+    result.add_argument("--env", default=os.environ.get("ASSAY_ENV", "local"), help="an environment in conf/env")
+    result.add_argument("--json", action="store_true", help="print one JSON object")
+    result.add_argument("-v", "--verbose", action="store_true", help="log what is done")
+    if as_of:
+        result.add_argument("--as-of", required=True, help="a date (that night), or an instant, UTC")
+    return result
+
+
+def set_up_logging(verbose: bool, **fields: str | datetime) -> None:
+    """Logging to standard error: time, level, module, and the fields of the run."""
+    tail = " ".join(f"{name}={value}" for name, value in fields.items())
+    form = f"%(asctime)s %(levelname)s %(name)s {tail} %(message)s".replace("  ", " ")
+    logging.basicConfig(level=logging.WARNING, format=form, stream=sys.stderr, force=True)
+    for name in ("assay", "bronze", "silver", "gold", "model", "jobs"):
+        logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{text}" for name, text in COMMANDS.items()]
+    head = "usage: assay <command> [--conf-dir DIR] [--env NAME] [--as-of DATE] [--json]"
+    codes = "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 75 busy"
+    return "\n".join([head, "", *lines, "", "assay <command> --help tells more.", codes])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

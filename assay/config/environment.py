@@ -1,0 +1,44 @@
+"""An environment: which Spark, which storage, which MLflow; `conf/env/<name>.yml`."""
+
+from pydantic import Field
+
+from assay.config.base import Config, Document, Identifier
+
+
+class Spark(Config):
+    """The Spark that does the work."""
+
+    master: str | None = "local[*]"
+    """Spark's master; null when `spark-submit` or the platform decides."""
+
+    conf: dict[str, str | int | float | bool] = {}
+    """Further Spark settings."""
+
+
+class MLflow(Config):
+    """Where runs and models are kept."""
+
+    tracking_uri: str | None = None
+    """A server's address; by default SQLite and files in the lakehouse's `mlflow` folder."""
+
+
+class Environment(Document):
+    """Where a lakehouse runs. `${NAME}` in any text is replaced by the environment variable."""
+
+    name: Identifier
+    """The file's name without `.yml`."""
+
+    description: str = ""
+    """For people."""
+
+    warehouse: str = "warehouse"
+    """Folder or URI (`file:`, `s3a:`, `abfss:`, `gs:`) that holds a folder per lakehouse."""
+
+    landing: str | None = None
+    """Folder or URI that sources' globs are relative to; by default the lakehouse's own folder."""
+
+    spark: Spark = Field(default=Spark())
+    """The Spark that does the work."""
+
+    mlflow: MLflow = Field(default=MLflow())
+    """Where runs and models are kept."""

@@ -1,0 +1,141 @@
+"""Read a lakehouse's folder of YAML into typed configuration, and check what one file says of another."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from assay.config.base import Document, Origin
+from assay.config.environment import Environment
+from assay.config.features import FeatureTable
+from assay.config.lakehouse import LakehouseConfig, LakehouseFile
+from assay.config.model import Model
+from assay.config.source import Source
+from assay.config.yaml import read_yaml
+from assay.errors import ConfigError, nearest
+
+D = TypeVar("D", bound=Document)
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def load_lakehouse(conf_dir: Path) -> LakehouseConfig:
+    """The configuration in `conf_dir`, checked within and across its files.
+
+    Args:
+        conf_dir: A folder with `lakehouse.yml`, `sources/`, `features/` and `models/`.
+
+    Raises:
+        ConfigError: The first thing that is wrong: file, line, key, and the nearest valid name.
+    """
+    if not (conf_dir / "lakehouse.yml").is_file():
+        raise ConfigError(
+            "This is no lakehouse's configuration folder.",
+            where=str(conf_dir),
+            expected="a folder with lakehouse.yml",
+            do="name one with --conf-dir or ASSAY_CONF, such as conf/flights",
+        )
+    config = LakehouseConfig(
+        file=read_document(conf_dir / "lakehouse.yml", LakehouseFile),
+        sources=_read_folder(conf_dir / "sources", Source),
+        features=_read_folder(conf_dir / "features", FeatureTable),
+        models=_read_folder(conf_dir / "models", Model),
+    )
+    for table in config.features.values():
+        _check_table(table, config)
+    for model in config.models.values():
+        _check_model(model, config)
+    return config
+
+
+def load_environment(conf_dir: Path, name: str) -> Environment:
+    """The environment `name` from `conf/env/`, the sibling of the lakehouse's folder.
+
+    Raises:
+        ConfigError: No such environment, or an environment variable that it names is not set.
+    """
+    folder = conf_dir.resolve().parent / "env"
+    path = folder / f"{name}.yml"
+    if not path.is_file():
+        known = [file.stem for file in folder.glob("*.yml")]
+        raise ConfigError(
+            f"There is no environment {name!r}.", where=str(folder), found=name, expected=nearest(name, known)
+        )
+    data, origin = read_yaml(path)
+    return _validate({"name": name, **_expand(data, origin)}, Environment, origin)
+
+
+def read_document(path: Path, kind: type[D], **given: str) -> D:
+    """One file as its model; `given` are values that the file does not say itself."""
+    data, origin = read_yaml(path)
+    return _validate({**given, **data}, kind, origin)
+
+
+def _read_folder(folder: Path, kind: type[D]) -> dict[str, D]:
+    files = sorted(folder.glob("*.yml"))
+    return {path.stem: read_document(path, kind, name=path.stem) for path in files}
+
+
+def _validate(data: dict[str, Any], kind: type[D], origin: Origin) -> D:
+    try:
+        return kind.model_validate(data).located(origin)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = tuple(part for part in first["loc"] if part != "[key]")
+        context = first.get("ctx", {})
+        if first["type"] == "unknown_key":
+            path = (*path, context["key"])
+        raise ConfigError(
+            f"The configuration is not valid: {first['msg'].removeprefix('Value error, ')}.",
+            where=origin.at(*path),
+            found=_short(first["input"]) if first["type"] not in ("missing", "unknown_key", "value_error") else None,
+        ) from error
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _expand(value: Any, origin: Origin, path: tuple[str | int, ...] = ()) -> Any:
+    """`${NAME}` in any text, replaced by the environment variable."""
+    if isinstance(value, dict):
+        return {key: _expand(item, origin, (*path, key)) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    for name in _VARIABLE.findall(value):
+        if name not in os.environ:
+            raise ConfigError(f"The environment variable {name} is not set.", where=origin.at(*path), do="export it")
+    return _VARIABLE.sub(lambda match: os.environ[match[1]], value)
+
+
+def _known(document: Document, what: str, name: str, known: Iterable[str], *path: str | int) -> None:
+    names = set(known)
+    if name not in names:
+        raise document.error(f"There is no {what} {name!r}.", *path, found=name, expected=nearest(name, names))
+
+
+def _check_table(table: FeatureTable, config: LakehouseConfig) -> None:
+    _known(table, "source", table.source, config.sources, "source")
+    source = config.sources[table.source]
+    for key in table.keys:
+        _known(table, f"column of source {source.name}", key, {**source.columns, **source.derived}, "entity")
+
+
+def _check_model(model: Model, config: LakehouseConfig) -> None:
+    seen: dict[str, str] = {}
+    for name, chosen in model.features.items():
+        _known(model, "feature table", name, config.features, "features", name)
+        known = [column.name for column in config.features[name].output]
+        if chosen != "all":
+            for feature in chosen:
+                _known(model, f"feature in {name}", feature, known, "features", name)
+        for feature in known if chosen == "all" else chosen:
+            if feature in seen:
+                raise model.error(
+                    f"Two feature tables give {feature!r}.", "features", name, found=f"{seen[feature]} and {name}",
+                    do="rename one of them",
+                )  # fmt: skip
+            seen[feature] = name

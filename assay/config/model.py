@@ -1,0 +1,122 @@
+"""A model: label, features, split, estimator, gates and scoring."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from assay.config.base import Config, Document, Identifier
+from assay.times import Duration
+
+
+class Spine(Config):
+    """The rows to predict, by SQL over silver as of the run.
+
+    Tables are named by their source (`outcomes`); `:as_of` is the run's as_of. Both queries return the model's key
+    and `as_of`, the moment that a nightly run scores the row.
+    """
+
+    train: str
+    """Returns also `label`, and `label_known_at`: when the label became available."""
+
+    score: str
+    """The rows that the night of `:as_of` predicts."""
+
+
+class Split(Config):
+    """Ranges of time, newest last: train, then validation, then holdout."""
+
+    validation: Duration
+    """Days for early stopping."""
+
+    holdout: Duration
+    """The newest days, for metrics and gates only."""
+
+
+class XGBoost(Config):
+    """Parameters of the boosted trees, as XGBoost names them."""
+
+    rounds: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Most boosting rounds."""
+
+    early_stopping: Annotated[int, Field(ge=1)] = 20
+    """Rounds without a better validation loss before training stops."""
+
+    categorical: tuple[Identifier, ...] = ()
+    """Inputs split by category; all other inputs are numbers."""
+
+    max_depth: Annotated[int, Field(ge=1, le=20)] = 6
+    """Depth of a tree."""
+
+    eta: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Learning rate."""
+
+    min_child_weight: Annotated[float, Field(ge=0)] = 1.0
+    """Least sum of hessians in a leaf."""
+
+    subsample: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of rows per tree."""
+
+    colsample_bytree: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of inputs per tree."""
+
+    reg_lambda: Annotated[float, Field(ge=0)] = 1.0
+    """L2 penalty on leaf weights."""
+
+    reg_alpha: Annotated[float, Field(ge=0)] = 0.0
+    """L1 penalty on leaf weights."""
+
+    gamma: Annotated[float, Field(ge=0)] = 0.0
+    """Least loss reduction for a split."""
+
+    seed: int = 7
+    """Seed of everything random."""
+
+    workers: Annotated[int, Field(ge=1)] = 1
+    """Spark tasks that train together; one gives the same trees every time."""
+
+
+class Train(Config):
+    """When to train, and on what."""
+
+    every: Duration
+    """A nightly run trains when the champion is older than this."""
+
+    window: Duration
+    """Rows as of this long before the run are in the training set."""
+
+
+class Model(Document):
+    """A model: what it predicts, from what, and when it may be used."""
+
+    name: Identifier
+    """The file's name without `.yml`."""
+
+    description: str
+    """What is predicted, for people."""
+
+    task: Literal["binary"] = "binary"
+    """The kind of label."""
+
+    spine: Spine
+    """The rows to predict."""
+
+    key: tuple[Identifier, ...]
+    """Columns that identify a prediction of a night."""
+
+    features: dict[Identifier, Literal["all"] | tuple[Identifier, ...]]
+    """Feature tables, and which of their features."""
+
+    request: dict[Identifier, str] = {}
+    """Inputs computed from the spine's row itself, by SQL expression, the same in training and scoring."""
+
+    split: Split
+    """How the training set is split in time."""
+
+    xgboost: XGBoost = XGBoost()
+    """The estimator."""
+
+    train: Train
+    """When to train, and on what."""
+
+    gates: dict[str, dict[str, Any]]
+    """What a trained model must pass to become champion: `auc: {min: 0.62}`."""

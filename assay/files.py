@@ -1,0 +1,66 @@
+"""Files at a folder or URI, through pyarrow's file systems, on the driver and in tasks alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pyarrow import fs
+
+from assay.errors import SourceError
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """A file as listed, before it is read."""
+
+    path: str
+    """Relative to the landing root."""
+
+    bytes: int
+    modified_at: datetime
+
+
+def file_system(uri: str) -> tuple[fs.FileSystem, str]:
+    """The file system of a folder or URI, and the path in it. `s3a:` is read as `s3:`."""
+    if "://" not in uri and not uri.startswith("file:"):
+        return fs.LocalFileSystem(), str(Path(uri).absolute())
+    if uri.startswith("file:/") and not uri.startswith("file://"):
+        uri = "file://" + uri.removeprefix("file:")
+    return fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+
+
+def list_files(root: str, glob: str) -> list[FileInfo]:
+    """Files below `root` that match `glob`, in order of path.
+
+    Args:
+        root: Folder or URI.
+        glob: Relative to it; `*` and `?` match within a file name. Names that start with `.` or `_` are left out.
+
+    Raises:
+        SourceError: The folder does not exist.
+    """
+    folder, _, pattern = glob.rpartition("/")
+    system, base = file_system(root)
+    place = f"{base}/{folder}" if folder else base
+    if system.get_file_info(place).type != fs.FileType.Directory:
+        raise SourceError(
+            "The landing folder does not exist.",
+            where=f"{root}/{folder}",
+            expected=f"a folder with files like {pattern}",
+            do="create it, or correct from.files in the contract or landing in the environment",
+        )
+    infos: Sequence[fs.FileInfo] = system.get_file_info(fs.FileSelector(place))
+    found = [
+        FileInfo(
+            path=f"{folder}/{info.base_name}" if folder else info.base_name,
+            bytes=info.size,
+            modified_at=info.mtime.astimezone(UTC) if info.mtime else datetime.fromtimestamp(0, UTC),
+        )
+        for info in infos
+        if info.type == fs.FileType.File
+        and fnmatchcase(info.base_name, pattern)
+        and not info.base_name.startswith((".", "_"))
+    ]
+    return sorted(found, key=lambda file: file.path)

@@ -1,0 +1,35 @@
+"""The nightly report: one HTML page, made from plain values, without Spark or IO."""
+
+from assay.report.night import (
+    CalibrationBin,
+    FeatureRow,
+    FeedRow,
+    GateRow,
+    HistoryNight,
+    Level,
+    ModelBlock,
+    NightQuality,
+    NightReport,
+    RejectRow,
+    Scores,
+    StageRow,
+    Verdict,
+)
+from assay.report.page import render
+
+__all__ = [
+    "CalibrationBin",
+    "FeatureRow",
+    "FeedRow",
+    "GateRow",
+    "HistoryNight",
+    "Level",
+    "ModelBlock",
+    "NightQuality",
+    "NightReport",
+    "RejectRow",
+    "Scores",
+    "StageRow",
+    "Verdict",
+    "render",
+]

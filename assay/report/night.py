@@ -1,0 +1,246 @@
+"""What a night's report shows, as plain values: the caller fills these from the tables.
+
+Counts are rows unless a field says otherwise, shares are fractions between 0 and 1, durations are
+seconds, and times are UTC (a naive time is taken as UTC). `None` always means "not known", never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from statistics import median
+from typing import Literal
+
+from assay.report.text import known, utc
+
+Level = Literal["green", "amber", "red"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the night can be trusted, and why: one sentence per reason."""
+
+    level: Level
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One stage of the night, in the order in which it ran."""
+
+    stage: str
+    status: str
+    """`done`, `failed` or `skipped`; anything else is shown as it is."""
+    seconds: float | None
+    spark_jobs: int | None = None
+    rows_in: int | None = None
+    rows_out: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class FeedRow:
+    """What one source delivered for the night; `landed` must equal the sum of the next three."""
+
+    source: str
+    files: int
+    landed: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+    available_at: datetime | None = None
+    """The newest available time known of the source."""
+
+    @property
+    def unaccounted(self) -> int:
+        """Landed rows that are neither accepted, quarantined nor duplicates: 0 on a sound night."""
+        return self.landed - self.accepted - self.quarantined - self.duplicates
+
+
+@dataclass(frozen=True)
+class RejectRow:
+    """How many rows of a source one check rejected; a row with two reasons counts under both."""
+
+    source: str
+    check: str
+    column: str | None
+    rows: int
+    example: str | None = None
+    """One rejected value as it came; `None` where the value was missing."""
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """One feature table as computed for the night."""
+
+    table: str
+    rows: int
+    entities: int | None = None
+    null_share: float | None = None
+    """Share of NULL among all feature values of the night."""
+
+
+@dataclass(frozen=True)
+class GateRow:
+    """One gate that the model had to pass."""
+
+    gate: str
+    value: float | None
+    limit: float | None
+    passed: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class ModelBlock:
+    """The model version that scored the night."""
+
+    name: str
+    version: int | str
+    trained_as_of: datetime | None
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """split -> metric -> value, as `{"holdout": {"auc": 0.69}}`."""
+    gates: tuple[GateRow, ...] = ()
+    baseline: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """The same shape as `metrics`, of the baseline that the model has to beat."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Distribution of the night's scores: `len(edges) == len(counts) + 1`, edges ascending.
+
+    Raises:
+        ValueError: the edges do not fit the counts.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    rows: int
+    """Rows scored."""
+
+    def __post_init__(self) -> None:
+        if self.counts and len(self.edges) != len(self.counts) + 1:
+            raise ValueError(
+                f"Scores: found {len(self.edges)} edges for {len(self.counts)} counts, "
+                f"expected {len(self.counts) + 1}: pass both ends of every bin"
+            )
+        if any(a >= b for a, b in zip(self.edges, self.edges[1:], strict=False)):
+            raise ValueError(f"Scores: edges must ascend, found {self.edges}")
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Rows with about the same score over the realised nights: predicted against what happened."""
+
+    mean_score: float
+    actual_rate: float
+    rows: int
+
+
+@dataclass(frozen=True)
+class NightQuality:
+    """How the scores of one night turned out; `auc` is `None` where only one class occurred."""
+
+    as_of: datetime
+    rows: int
+    auc: float | None
+    baseline_auc: float | None = None
+    log_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class HistoryNight:
+    """One night in the history of the lakehouse."""
+
+    as_of: datetime
+    landed: int | None
+    quarantined: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class NightReport:
+    """Everything on the page. Only the first group is required: the rest may be empty or `None`."""
+
+    lakehouse: str
+    description: str
+    as_of: datetime
+    run_id: str
+    generated_at: datetime
+    verdict: Verdict
+
+    stages: tuple[StageRow, ...] = ()
+    feeds: tuple[FeedRow, ...] = ()
+    rejects: tuple[RejectRow, ...] = ()
+    feature_tables: tuple[FeatureRow, ...] = ()
+    model: ModelBlock | None = None
+    scores: Scores | None = None
+    calibration: tuple[CalibrationBin, ...] = ()
+    realised: tuple[NightQuality, ...] = ()
+    """The nights scored whose outcomes are known."""
+    history: tuple[HistoryNight, ...] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Name -> address, as `{"Data Docs": "../docs/index.html"}`; relative to the page, or a URL."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent in all stages."""
+        return sum(stage.seconds or 0.0 for stage in self.stages)
+
+
+@dataclass(frozen=True)
+class CalibrationFacts:
+    """Calibration in three numbers: rates over all rows, and the mean distance between them."""
+
+    rows: int
+    predicted: float
+    actual: float
+    gap: float
+    """Mean of |predicted - actual| over the bins, weighted by rows."""
+
+
+def calibration_facts(bins: tuple[CalibrationBin, ...]) -> CalibrationFacts | None:
+    """Summarise the bins; `None` where they hold no row."""
+    bins = tuple(b for b in bins if b.rows and known(b.mean_score) and known(b.actual_rate))
+    rows = sum(b.rows for b in bins)
+    if not rows:
+        return None
+    return CalibrationFacts(
+        rows=rows,
+        predicted=sum(b.mean_score * b.rows for b in bins) / rows,
+        actual=sum(b.actual_rate * b.rows for b in bins) / rows,
+        gap=sum(abs(b.mean_score - b.actual_rate) * b.rows for b in bins) / rows,
+    )
+
+
+@dataclass(frozen=True)
+class RealisedFacts:
+    """How often the model beat its baseline, over the nights where both are defined."""
+
+    nights: int
+    wins: int
+    median_auc: float
+    median_baseline: float
+
+
+def realised_facts(nights: tuple[NightQuality, ...]) -> RealisedFacts | None:
+    """Compare model and baseline night by night; `None` where no night has both."""
+    pairs = [
+        (night.auc, night.baseline_auc)
+        for night in nights
+        if night.auc is not None and night.baseline_auc is not None and known(night.auc - night.baseline_auc)
+    ]
+    if not pairs:
+        return None
+    return RealisedFacts(
+        nights=len(pairs),
+        wins=sum(auc > baseline for auc, baseline in pairs),
+        median_auc=median(auc for auc, _ in pairs),
+        median_baseline=median(baseline for _, baseline in pairs),
+    )
+
+
+def latest_known(nights: tuple[NightQuality, ...]) -> NightQuality | None:
+    """The newest night whose AUC is defined."""
+    return max((night for night in nights if known(night.auc)), key=lambda night: utc(night.as_of), default=None)

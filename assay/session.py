@@ -1,0 +1,93 @@
+"""The one place that builds Spark sessions."""
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from assay.config import Environment
+from assay.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+SESSION = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+"""What every session needs for assay's results to be what the documentation says."""
+
+EMBEDDED = {
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.driver.memory": "2g",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.scheduler.mode": "FAIR",
+}
+"""Defaults for a Spark inside this process: small tables, no ports open."""
+
+
+def session(environment: Environment) -> SparkSession:
+    """The Spark session of an environment: the running one if there is one, as under `spark-submit`.
+
+    Raises:
+        ConfigError: Delta's jars are neither installed nor configured, or Java is missing.
+    """
+    set_process_defaults()
+    builder = SparkSession.builder.appName(f"assay {environment.name}")
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        return active
+    settings = {**SESSION, **({"spark.jars": ",".join(jars)} if (jars := installed_jars()) else {})}
+    if environment.spark.master is not None:
+        builder = builder.master(environment.spark.master)
+        if environment.spark.master.startswith("local"):
+            settings = {**EMBEDDED, **settings}
+    for key, value in {**settings, **environment.spark.conf}.items():
+        builder = builder.config(key, str(value).lower() if isinstance(value, bool) else str(value))
+    started = time.perf_counter()
+    try:
+        spark = builder.getOrCreate()
+    except Exception as error:
+        raise ConfigError(
+            "Spark did not start.",
+            where=f"environment {environment.name}",
+            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            do="check that Java 17 or newer is installed (openjdk-17-jre-headless) and spark.master is reachable",
+        ) from error
+    spark.sparkContext.setLogLevel("ERROR")
+    logger.debug("spark %s started in %.1f s", spark.version, time.perf_counter() - started)
+    return spark
+
+
+def installed_jars() -> list[str]:
+    """The jars that set-up fetched beside this Python."""
+    return sorted(str(path) for path in (Path(sys.prefix) / "jars").glob("*.jar"))
+
+
+def set_process_defaults() -> None:
+    """Time zone, Python of the workers and telemetry of this process; settings made by the user stay."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    binaries = str(Path(sys.executable).parent)
+    if binaries not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([binaries, os.environ.get("PATH", "")])
+    for name, value in {
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "DO_NOT_TRACK": "1",
+        "FEAST_USAGE": "False",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GX_ANALYTICS_ENABLED": "false",
+    }.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,172 @@
+"""All Delta IO: read, append, replace a slice, merge, and check after each commit that it did what was meant.
+
+A table is named as in SQL (`silver.outcomes__history`) and lies in the folder of that name below the lakehouse's root.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from delta.tables import DeltaMergeBuilder, DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from assay.errors import TableError
+
+logger = logging.getLogger(__name__)
+
+SCHEMAS = ("bronze", "silver", "gold", "ops")
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one commit did."""
+
+    table: str
+    version: int
+    rows: int
+    """Rows written (inserted, for a merge)."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The Delta tables of one lakehouse.
+
+    Args:
+        spark: The session that reads and writes.
+        root: Folder or URI of the lakehouse in the warehouse.
+    """
+
+    spark: SparkSession
+    root: str
+
+    def path(self, name: str) -> str:
+        """Where a table lies; TableError for a name that is none."""
+        schema, _, table = name.partition(".")
+        if schema not in SCHEMAS or not table.replace("_", "").isalnum():
+            raise TableError("This is not a table's name.", found=name, expected="schema.table, as in silver.outcomes")
+        return f"{self.root}/{schema}/{table}"
+
+    def exists(self, name: str) -> bool:
+        """Whether the table has been written at least once."""
+        return bool(DeltaTable.isDeltaTable(self.spark, self.path(name)))
+
+    def read(self, name: str, version: int | None = None) -> DataFrame:
+        """The table, as of now or as of a Delta version; TableError when there is none."""
+        if not self.exists(name):
+            raise TableError(
+                f"The table {name} does not exist yet.",
+                where=self.path(name),
+                do="run the stage that writes it first: bronze, silver, features, train, score in this order",
+            )
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.path(name))
+
+    def version(self, name: str) -> int:
+        """The newest Delta version of a table."""
+        jvm = self.spark._jvm
+        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
+        return int(log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).version())
+
+    def append(self, name: str, frame: DataFrame, *, evolve: bool = False) -> Commit:
+        """Add rows; with `evolve`, columns that the table does not have yet may come with them."""
+        writer = frame.write.format("delta").mode("append").option("mergeSchema", str(evolve).lower())
+        return self._commit(name, lambda: writer.save(self.path(name)))
+
+    def replace(
+        self, name: str, frame: DataFrame, *, slice_of: Mapping[str, Sequence[object]], evolve: bool = False
+    ) -> Commit:
+        """Replace exactly the rows of some partitions; what the frame has of other partitions is refused by Delta.
+
+        Args:
+            name: The table; created, partitioned by the slice's columns, when it does not exist.
+            frame: The rows that the slice shall hold afterwards, possibly none.
+            slice_of: Partition column -> the values that make up the slice.
+            evolve: Columns that the table does not have yet may be added.
+        """
+        writer = frame.write.format("delta").mode("overwrite").partitionBy(*slice_of)
+        if self.exists(name):
+            writer = writer.option("replaceWhere", where_in(slice_of))
+            if evolve:
+                writer = writer.option("mergeSchema", "true")
+        return self._commit(name, lambda: writer.save(self.path(name)))
+
+    def merge(self, name: str, builder: DeltaMergeBuilder) -> Commit:
+        """Run a merge that `merging` began."""
+        return self._commit(name, builder.execute)
+
+    def merging(self, name: str, source: DataFrame, condition: str) -> DeltaMergeBuilder:
+        """Begin a merge of `source` into a table; the aliases are `source` and `target`."""
+        target = DeltaTable.forPath(self.spark, self.path(name)).alias("target")
+        return target.merge(source.alias("source"), condition)
+
+    def create(self, name: str, schema: StructType, partition_by: Sequence[str] = ()) -> None:
+        """Make an empty table unless there is one."""
+        if not self.exists(name):
+            builder = DeltaTable.createIfNotExists(self.spark).location(self.path(name)).addColumns(schema)
+            builder.partitionedBy(*partition_by).execute()
+
+    def _commit(self, name: str, write: Callable[[], None]) -> Commit:
+        before = self.version(name) if self.exists(name) else -1
+        write()
+        after = self.version(name)
+        if after <= before:
+            raise TableError(
+                f"A write to {name} made no new version.",
+                where=self.path(name),
+                found=f"version {after}",
+                expected=f"a version above {before}",
+                do="run the stage again; if it stays, another program writes this table",
+            )
+        rows = int(self._operation_metrics(name, after).get("numOutputRows", 0))
+        logger.debug("%s version %d: %d rows", name, after, rows)
+        return Commit(name, after, rows)
+
+    def _operation_metrics(self, name: str, version: int) -> dict[str, str]:
+        """What Delta wrote into the commit about itself: numOutputRows, numTargetRowsInserted, …"""
+        jvm = self.spark._jvm
+        file = jvm.org.apache.hadoop.fs.Path(f"{self.path(name)}/_delta_log/{version:020d}.json")
+        stream = file.getFileSystem(self.spark._jsc.hadoopConfiguration()).open(file)
+        try:
+            text = jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
+        finally:
+            stream.close()
+        for line in text.splitlines():
+            if line.startswith('{"commitInfo"'):
+                return dict(json.loads(line)["commitInfo"].get("operationMetrics", {}))
+        return {}
+
+
+def where_in(values: Mapping[str, Sequence[object]]) -> str:
+    """A SQL condition that holds for rows whose columns have one of the given values, literals quoted."""
+    return " AND ".join(
+        f"{quoted(column)} IN ({', '.join(literal(value) for value in allowed)})" for column, allowed in values.items()
+    )
+
+
+def quoted(identifier: str) -> str:
+    """An identifier in backticks."""
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def literal(value: object) -> str:
+    """A SQL literal of a str, int, float, bool, date or (UTC) datetime."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return f"{value!r}D"
+        case datetime():
+            instant = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+            return f"TIMESTAMP'{instant.isoformat(sep=' ')}'"
+        case date():
+            return f"DATE'{value.isoformat()}'"
+        case str():
+            return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    raise TableError("This value has no SQL literal.", found=repr(value), expected="text, number, date or timestamp")

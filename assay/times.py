@@ -1,0 +1,67 @@
+"""Durations (`7d`, `1h`) and instants (always UTC) as text in configuration and on the command line."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from assay.errors import ConfigError
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_PATTERN = r"^[1-9][0-9]*(s|m|h|d|w)$"
+
+
+def parse_duration(text: object) -> timedelta:
+    """`90s`, `15m`, `1h`, `7d`, `2w` as a timedelta; ValueError for anything else."""
+    if isinstance(text, timedelta):
+        return text
+    if not isinstance(text, str) or not re.match(_PATTERN, text):
+        raise ValueError(f"{text!r} is not a duration: a whole number and one of s, m, h, d, w, as in 7d")
+    return timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
+
+
+def format_duration(value: timedelta) -> str:
+    """The shortest text that reads back to the same duration."""
+    seconds = int(value.total_seconds())
+    for unit in ("d", "h", "m"):
+        if seconds % UNITS[unit] == 0:
+            return f"{seconds // UNITS[unit]}{unit}"
+    return f"{seconds}s"
+
+
+Duration = Annotated[
+    timedelta,
+    PlainValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _PATTERN}),
+]
+
+
+def parse_as_of(text: str, night: time) -> datetime:
+    """An as_of from the command line: a date means that date's night time, UTC.
+
+    Args:
+        text: `2013-03-01` or an ISO instant such as `2013-03-01T00:00:00Z`.
+        night: The lakehouse's nightly as_of, a time of day in UTC.
+    """
+    try:
+        if len(text) == len("2013-03-01"):
+            return datetime.combine(date.fromisoformat(text), night, tzinfo=UTC)
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(
+            "The as_of is not a time.",
+            where="--as-of",
+            found=text,
+            expected="a date such as 2013-03-01, or an instant such as 2013-03-01T00:00:00Z",
+        ) from error
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    return instant.astimezone(UTC)
+
+
+def nights(first: datetime, last: datetime) -> list[datetime]:
+    """Every nightly as_of from first to last, both included, a day apart."""
+    days = (last - first).days
+    return [first + timedelta(days=n) for n in range(days + 1)]

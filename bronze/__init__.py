@@ -1,0 +1,1 @@
+"""Bronze: land raw records as Delta, each record once, as it came."""

@@ -1,0 +1,1 @@
+"""What the demo needs beyond the product: real records replayed as daily feeds."""

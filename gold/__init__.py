@@ -1,0 +1,1 @@
+"""Gold: feature tables as of a time, and retrieval from them through Feast."""

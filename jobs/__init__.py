@@ -1,0 +1,1 @@
+"""Entry points for `spark-submit` and the `assay` command: parse arguments, call one stage."""

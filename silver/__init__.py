@@ -1,0 +1,1 @@
+"""Silver: contract in, typed, checked and versioned rows out; rejects to quarantine."""

@@ -1,0 +1,111 @@
+"""A bronze batch to typed, derived and checked rows: one projection over another, no Spark job."""
+
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from assay.config import Source
+from assay.config.source import AvailableAfterEvent, AvailableColumn
+from assay.errors import ContractError
+from assay.tables import literal, quoted
+from silver.checks import Check, Value, checks_of
+from silver.parse import text_of, typed
+
+REASON = "struct<check: string, column: string, value: string, message: string>"
+ORIGIN = ("source_file", "source_position", "batch")
+
+
+def register_functions(spark: SparkSession, time_zone: str) -> None:
+    """The SQL functions that contracts may use beside Spark's own.
+
+    `local_timestamp(day, minutes)` is the instant of a local wall-clock time in the lakehouse's zone, minutes after
+    midnight; 1440 is the next midnight.
+    """
+    spark.sql(
+        "CREATE OR REPLACE TEMPORARY FUNCTION local_timestamp(day DATE, minutes INT) RETURNS TIMESTAMP RETURN "
+        f"to_utc_timestamp(CAST(day AS TIMESTAMP) + make_dt_interval(0, 0, minutes), {literal(time_zone)})"
+    )
+
+
+def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[DataFrame, list[Check]]:
+    """The rows of a batch with their values and, where they are rejected, why.
+
+    Args:
+        bronze: Rows of `bronze.<source>`.
+        source: The contract.
+        time_zone: The lakehouse's zone.
+
+    Returns:
+        A frame with the contract's columns, `valid_from`, where the record came from, `raw` (JSON of the raw values,
+        or the text of a corrupt record; NULL where the row is accepted) and `reasons` (NULL where it is), a row per
+        bronze row; and the checks that were applied.
+    """
+    raw = {name: F.col(f"raw.{quoted(name)}") for name in source.columns}
+    values = [
+        Value(name, text_of(f"raw.{quoted(name)}", source.nulls), F.col(quoted(name)), column)
+        for name, column in source.columns.items()
+    ]
+    parsed = bronze.select(
+        F.struct(*[F.col(quoted(name)).alias(name) for name in source.columns]).alias("raw"),
+        *[
+            typed(text_of(quoted(name), source.nulls), column, time_zone).alias(name)
+            for name, column in source.columns.items()
+        ],
+        "extra", "corrupt", F.col("raw").alias("raw_text"), "available_at", *ORIGIN,
+    )  # fmt: skip
+    for name, derived in source.derived.items():
+        parsed = _derive(parsed, source, name, derived.expr)
+    checks = checks_of(source, values)
+    if source.come_from.available not in ("file_name", "modified"):
+        checks.append(
+            Check("available", "valid_from", {}, _valid_from(source).isNull(), F.lit(None).cast("string"), "is unknown")
+        )
+    failing = F.filter(
+        F.array(*[F.when(item.fails, _reason(item)) for item in checks]), lambda reason: reason.isNotNull()
+    )
+    unreadable = F.array(
+        F.struct(
+            F.lit("record").alias("check"), F.lit(None).cast("string").alias("column"),
+            F.lit(None).cast("string").alias("value"), F.col("corrupt").alias("message"),
+        ).cast(REASON)
+    )  # fmt: skip
+    any_fails = F.greatest(F.lit(False), F.lit(False), *[item.fails for item in checks])
+    reasons = F.when(F.col("corrupt").isNotNull(), unreadable).when(any_fails, failing)
+    judged = parsed.select("*", reasons.alias("reasons"))
+    kept = F.coalesce(F.col("raw_text"), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))
+    return judged.select(
+        *[quoted(name) for name in (*source.columns, *source.derived)],
+        _valid_from(source).alias("valid_from"),
+        "available_at", *ORIGIN,
+        F.when(F.col("reasons").isNotNull(), kept).alias("raw"),
+        "reasons",
+    ), checks  # fmt: skip
+
+
+def _derive(frame: DataFrame, source: Source, name: str, expression: str) -> DataFrame:
+    try:
+        return frame.select("*", F.expr(expression).alias(name))
+    except Exception as error:
+        raise ContractError(
+            f"The derived column {name} of source {source.name} cannot be computed.",
+            where=source.at("derived", name),
+            found=f"{expression}: {str(error).splitlines()[0]}",
+            expected="a Spark SQL expression over " + ", ".join((*source.columns, *source.derived)),
+        ) from error
+
+
+def _valid_from(source: Source) -> SparkColumn:
+    match source.come_from.available:
+        case AvailableColumn(column=column):
+            return F.col(quoted(column)).cast("timestamp")
+        case AvailableAfterEvent(after_event=delay):
+            seconds = int(delay.total_seconds())
+            return F.col(quoted(str(source.event_time))).cast("timestamp") + F.expr(f"INTERVAL {seconds} SECONDS")
+    return F.col("available_at")
+
+
+def _reason(item: Check) -> SparkColumn:
+    return F.struct(
+        F.lit(item.name).alias("check"), F.lit(item.column).alias("column"), item.shown.alias("value"),
+        F.lit(item.message).alias("message"),
+    ).cast(REASON)  # fmt: skip
