@@ -41,10 +41,10 @@ class Lakehouse:
 
     @cached_property
     def root(self) -> str:
-        """Folder or URI of the lakehouse in the warehouse; a local one is absolute."""
+        """Folder or URI of the lakehouse in the warehouse; a relative one lies beside the `conf` folder."""
         warehouse = self.environment.warehouse
         if ":" not in warehouse.partition("/")[0]:
-            warehouse = str(Path(warehouse).absolute())
+            warehouse = str(self.conf_dir.resolve().parent.parent / warehouse)
         return f"{warehouse.rstrip('/')}/{self.name}"
 
     @property
@@ -70,8 +70,8 @@ class Lakehouse:
         """A local folder for files that tools write themselves (`reports`, `mlflow`, `feast`), made if need be."""
         base = Path(self.root.removeprefix("file://").removeprefix("file:"))
         if ":" in self.root.partition("/")[0] and not self.root.startswith("file:"):
-            base = Path("warehouse") / self.name
-        path = base.absolute() / name
+            base = self.conf_dir.resolve().parent.parent / "warehouse" / self.name
+        path = base / name
         path.mkdir(parents=True, exist_ok=True)
         return path
 

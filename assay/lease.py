@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from pyspark.sql.types import StructType
+
 from assay.errors import BusyError
 from assay.lakehouse import Lakehouse
 from assay.tables import literal
 
 LEASES = "ops.leases"
-STAGES = ("bronze", "silver", "features", "train", "score", "dbt", "report")
 LONGEST = timedelta(hours=24)
 """A lease of another host is free after this long."""
 
@@ -46,12 +47,10 @@ def lease(lakehouse: Lakehouse, stages: Sequence[str]) -> Iterator[None]:
 
 def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:
     tables = lakehouse.tables
-    if not tables.exists(LEASES):
-        free = [(stage, "", "", 0, None) for stage in STAGES]
-        tables.append(LEASES, lakehouse.spark.createDataFrame(free, _SCHEMA).coalesce(1))
+    tables.create(LEASES, StructType.fromDDL(_SCHEMA))
     rows = {row["stage"]: row for row in tables.read(LEASES).collect()}
     gone = ["", *(row["holder"] for row in rows.values() if _gone(row["host"], row["pid"], row["taken_at"]))]
-    taken = [rows[stage] for stage in stages if rows[stage]["holder"] not in gone]
+    taken = [rows[stage] for stage in stages if stage in rows and rows[stage]["holder"] not in gone]
     if not taken:
         condition = f"target.holder IN ({', '.join(literal(name) for name in gone)})"
         try:
@@ -76,7 +75,7 @@ def _change(lakehouse: Lakehouse, stages: Sequence[str], holder: str, condition:
     rows = [(stage, holder, socket.gethostname(), os.getpid(), datetime.now(UTC)) for stage in stages]
     source = lakehouse.spark.createDataFrame(rows, _SCHEMA).coalesce(1)
     builder = lakehouse.tables.merging(LEASES, source, "source.stage = target.stage")
-    builder.whenMatchedUpdateAll(condition=condition).execute()
+    builder.whenMatchedUpdateAll(condition=condition).whenNotMatchedInsertAll().execute()
 
 
 def _gone(host: str, pid: int, taken_at: datetime | None) -> bool:

@@ -18,6 +18,9 @@ SESSION = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Training that asks for more tasks than there are slots fails at once; by default it would hang.
+    "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "1",
+    "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
 }
 """What every session needs for assay's results to be what the documentation says."""
 
@@ -33,6 +36,8 @@ EMBEDDED = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.scheduler.mode": "FAIR",
+    # Planning again after every shuffle costs more than it saves on tables that fit one machine.
+    "spark.sql.adaptive.enabled": "false",
 }
 """Defaults for a Spark inside this process: small tables, no ports open."""
 
@@ -66,6 +71,8 @@ def session(environment: Environment) -> SparkSession:
             do="check that Java 17 or newer is installed (openjdk-17-jre-headless) and spark.master is reachable",
         ) from error
     spark.sparkContext.setLogLevel("ERROR")
+    # PySpark logs every analysis error as JSON beside raising it; assay tells errors once.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     logger.debug("spark %s started in %.1f s", spark.version, time.perf_counter() - started)
     return spark
 

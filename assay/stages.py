@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from py4j.protocol import Py4JError
 from pyspark import inheritable_thread_target
 from pyspark.errors import PySparkException
 
@@ -41,7 +42,7 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
         except AssayError as error:
             outcome.status, outcome.error = "failed", str(error)
             raise
-        except PySparkException as error:
+        except (PySparkException, Py4JError) as error:
             outcome.status, outcome.error = "failed", _first_lines(error)
             raise TableError(
                 f"Spark failed in stage {stage}.", where=f"as of {as_of:%Y-%m-%dT%H:%MZ}", found=_first_lines(error)

@@ -125,17 +125,8 @@ def _check_table(table: FeatureTable, config: LakehouseConfig) -> None:
 
 
 def _check_model(model: Model, config: LakehouseConfig) -> None:
-    seen: dict[str, str] = {}
     for name, chosen in model.features.items():
         _known(model, "feature table", name, config.features, "features", name)
         known = [column.name for column in config.features[name].output]
-        if chosen != "all":
-            for feature in chosen:
-                _known(model, f"feature in {name}", feature, known, "features", name)
-        for feature in known if chosen == "all" else chosen:
-            if feature in seen:
-                raise model.error(
-                    f"Two feature tables give {feature!r}.", "features", name, found=f"{seen[feature]} and {name}",
-                    do="rename one of them",
-                )  # fmt: skip
-            seen[feature] = name
+        for feature in () if chosen == "all" else chosen:
+            _known(model, f"feature in {name}", feature, known, "features", name)

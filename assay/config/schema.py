@@ -1,0 +1,43 @@
+"""JSON Schemas of the configuration files, from their models."""
+
+from typing import Any
+
+from assay.config.environment import Environment
+from assay.config.features import Feature, FeatureTable
+from assay.config.lakehouse import LakehouseFile
+from assay.config.model import Model
+from assay.config.source import Derived, Source
+
+FILES = {
+    "lakehouse": LakehouseFile,
+    "source": Source,
+    "features": FeatureTable,
+    "model": Model,
+    "environment": Environment,
+}
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """File kind -> its JSON Schema, as a file of that kind is written: short forms allowed, `name` left to the file."""
+    result = {}
+    for kind, model in FILES.items():
+        schema = model.model_json_schema(by_alias=True)
+        if kind != "lakehouse":
+            schema["properties"].pop("name", None)
+            schema["required"] = [key for key in schema.get("required", []) if key != "name"]
+        definitions = schema.get("$defs", {})
+        if Feature.__name__ in definitions:
+            _short_feature(definitions[Feature.__name__])
+        if Derived.__name__ in definitions:
+            definitions[Derived.__name__] = {"anyOf": [{"type": "string"}, definitions[Derived.__name__]]}
+        result[kind] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return result
+
+
+def _short_feature(schema: dict[str, Any]) -> None:
+    """A feature is written `{mean: arr_delay, …}`: the key that is no setting names the aggregate."""
+    for name in ("aggregate", "argument"):
+        schema["properties"].pop(name)
+    schema["required"] = [key for key in schema["required"] if key not in ("aggregate", "argument")]
+    schema["additionalProperties"] = {"type": ["string", "number"], "description": "An aggregate and its argument."}
+    schema["minProperties"] = len(schema["required"]) + 1

@@ -1,0 +1,123 @@
+"""Training sets and scoring inputs: a model's spine, and its features as of each row, written as Delta.
+
+A training set is the slice `training_as_of` of `gold.<model>_training`; the inputs of a night's predictions are the
+slice `as_of` of `gold.<model>_inputs`. What a model saw can so be read again.
+"""
+
+import re
+from datetime import datetime
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from assay import ledger
+from assay.config import Model
+from assay.errors import FeatureError
+from assay.lakehouse import Lakehouse
+from assay.ledger import Outcome, Target
+from assay.stages import run_stage
+from assay.tables import literal, quoted
+from gold.retrieval import retrieve
+from gold.stage import definition_key
+
+_AS_OF = re.compile(r":as_of\b")
+"""Put in by us: Delta's SQL parser loses the parameters of Spark 4.2's `sql(query, args)`."""
+
+
+def run_training(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Outcome:
+    """Write the training set of a model as of a night: rows whose label was known by then.
+
+    Raises:
+        FeatureError: The spine's SQL is wrong, lacks a column, or gives no row.
+    """
+    return run_stage(lakehouse, "training_set", as_of, lambda outcome: _training(lakehouse, model, outcome))
+
+
+def run_scoring(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> Outcome:
+    """Write what a model is given for the predictions of a night. Done once for a night, unless `rewrite`."""
+    return run_stage(lakehouse, "scoring_set", as_of, lambda outcome: _scoring(lakehouse, model, outcome, rewrite))
+
+
+def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
+    spine = _spine(lakehouse, model, "train", outcome.as_of)
+    known = (F.col("label_known_at") <= F.lit(outcome.as_of)) & F.col("label").isNotNull()
+    first = outcome.as_of - model.train.window
+    spine = spine.where(known & (F.col("as_of") >= F.lit(first)) & (F.col("as_of") < F.lit(outcome.as_of)))
+    built = nights_built(lakehouse, model, first, outcome.as_of)
+    spine = spine.where(F.col("as_of").isin(built))
+    outcome.notes.append(f"{model.name}: rows of {len(built)} nights, those whose features were built")
+    table = f"gold.{model.name}_training"
+    rows = retrieve(lakehouse, model, spine).withColumns({"training_as_of": F.lit(outcome.as_of)})
+    commit = lakehouse.tables.replace(table, rows, slice_of={"training_as_of": [outcome.as_of]}, evolve=True)
+    if commit.rows == 0:
+        raise FeatureError(
+            f"There is nothing to train {model.name} on.",
+            where=model.at("spine", "train"),
+            found=f"no row with as_of since {first:%Y-%m-%d}, a label known by {outcome.as_of:%Y-%m-%dT%H:%MZ} and "
+            f"features; features were built for {len(built)} nights of that time",
+            do=f"build them: assay backfill --from {first:%Y-%m-%d} --to {outcome.as_of:%Y-%m-%d}",
+        )
+    outcome.measure(model.name, rows=commit.rows)
+    outcome.targets.append(Target(model.name, _key("training_set", model, outcome.as_of), table, commit.version))
+
+
+def nights_built(lakehouse: Lakehouse, model: Model, first: datetime, last: datetime) -> list[datetime]:
+    """The nights from first to before last for which all feature tables of a model hold rows as now defined."""
+    keys = {definition_key(lakehouse.config.features[name]) for name in model.features}
+    done = ledger.completed(lakehouse, "features", [first, last])
+    nights = {as_of for as_of, _ in done if as_of < last}
+    return sorted(as_of for as_of in nights if all((as_of, key) in done for key in keys))
+
+
+def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, rewrite: bool) -> None:
+    key = _key("scoring_set", model, outcome.as_of)
+    if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "scoring_set", [outcome.as_of]):
+        return
+    spine = _spine(lakehouse, model, "score", outcome.as_of).where(F.col("as_of") == F.lit(outcome.as_of))
+    table = f"gold.{model.name}_inputs"
+    rows = retrieve(lakehouse, model, spine)
+    commit = lakehouse.tables.replace(table, rows, slice_of={"as_of": [outcome.as_of]}, evolve=True)
+    if commit.rows == 0:
+        outcome.notes.append(f"{model.name}: the spine has no row for this night, nothing will be scored")
+    outcome.measure(model.name, rows=commit.rows)
+    outcome.targets.append(Target(model.name, key, table, commit.version))
+
+
+def _key(stage: str, model: Model, as_of: datetime) -> str:
+    return ledger.key_of(stage, model.name, model.spine.model_dump(), dict(model.features), model.request, as_of)
+
+
+def _spine(lakehouse: Lakehouse, model: Model, which: str, as_of: datetime) -> DataFrame:
+    """The rows of one of the model's queries over silver as of the run."""
+    query = model.spine.train if which == "train" else model.spine.score
+    names = [name for name in lakehouse.config.sources if lakehouse.tables.exists(f"silver.{name}__history")]
+    for name in names:
+        as_known(lakehouse.tables.read(f"silver.{name}__history"), as_of).createOrReplaceTempView(name)
+    try:
+        spine = lakehouse.spark.sql(_AS_OF.sub(literal(as_of), query))
+        needed = [*model.key, "as_of", *(["label", "label_known_at"] if which == "train" else [])]
+        if missing := [name for name in needed if name not in spine.columns]:
+            raise FeatureError(
+                f"The spine of model {model.name} lacks {', '.join(missing)}.", where=model.at("spine", which),
+                found="columns " + ", ".join(spine.columns), expected=", ".join(needed),
+            )  # fmt: skip
+        rest = [quoted(name) for name in spine.columns if name != "as_of"]
+        return spine.select(*rest, F.col("as_of").cast("timestamp"))
+    except FeatureError:
+        raise
+    except Exception as error:
+        raise FeatureError(
+            f"The spine of model {model.name} is not a query that Spark understands.",
+            where=model.at("spine", which),
+            found=str(error).splitlines()[0],
+            expected="a select over " + ", ".join(names),
+        ) from error
+    finally:
+        for name in names:
+            lakehouse.spark.catalog.dropTempView(name)
+
+
+def as_known(history: DataFrame, as_of: datetime) -> DataFrame:
+    """The versions of a silver history that were valid as of a time."""
+    at = F.lit(as_of)
+    return history.where((F.col("valid_from") <= at) & (F.col("valid_to").isNull() | (F.col("valid_to") > at)))

@@ -1,0 +1,46 @@
+"""`assay backfill --from 2013-02-01 --to 2013-03-01`: history in one pass, without training or scoring."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import bronze.stage
+import gold.stage
+import silver.stage
+from assay.cli import parser, run
+from assay.errors import ConfigError
+from assay.lakehouse import Lakehouse
+from assay.lease import lease
+from assay.ledger import Outcome
+from assay.times import nights, parse_as_of
+from jobs.common import open_from, show
+
+
+def run_backfill(lakehouse: Lakehouse, first: datetime, last: datetime) -> list[Outcome]:
+    """Land and clean what was delivered by the last night, then build the features of every night of the range.
+
+    Raises:
+        ConfigError: The range ends before it begins.
+    """
+    if last < first:
+        raise ConfigError("The range ends before it begins.", where="--from, --to", found=f"{first} to {last}")
+    with lease(lakehouse, ("bronze", "silver", "features")):
+        return [
+            bronze.stage.run(lakehouse, last),
+            silver.stage.run(lakehouse, last),
+            gold.stage.run(lakehouse, last, nights(first, last)),
+        ]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Land, clean and build the features of every night of a range; nights that are done stay as they are."""
+    options = parser(main.__doc__ or "", as_of=False)
+    options.add_argument("--from", dest="first", required=True, help="first night")
+    options.add_argument("--to", dest="last", required=True, help="last night")
+    given = options.parse_args(arguments)
+    lakehouse = open_from(given)
+    at = lakehouse.config.file.night.as_of
+    show(run_backfill(lakehouse, parse_as_of(given.first, at), parse_as_of(given.last, at)), as_json=given.json)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

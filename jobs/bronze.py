@@ -1,0 +1,18 @@
+"""`spark-submit jobs/bronze.py --conf-dir conf/flights --as-of 2013-03-01`: land new files of every source."""
+
+from collections.abc import Sequence
+
+from bronze import stage
+from assay.cli import parser, run
+from jobs.common import night, open_from, show
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the bronze stage."""
+    given = parser(main.__doc__ or "").parse_args(arguments)
+    lakehouse = open_from(given)
+    show([stage.run(lakehouse, night(given, lakehouse))], as_json=given.json)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

@@ -1,0 +1,63 @@
+"""What every job does with its arguments and its outcome."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from assay.cli import set_up_logging
+from assay.lakehouse import Lakehouse, open_lakehouse
+from assay.ledger import Outcome
+from assay.times import parse_as_of
+
+
+def open_from(arguments: argparse.Namespace) -> Lakehouse:
+    """The lakehouse that a job's arguments name, logging set up."""
+    lakehouse = open_lakehouse(arguments.conf_dir, arguments.env)
+    set_up_logging(arguments.verbose, lakehouse=lakehouse.name)
+    return lakehouse
+
+
+def night(arguments: argparse.Namespace, lakehouse: Lakehouse) -> datetime:
+    """The as_of that a job's arguments name."""
+    return parse_as_of(arguments.as_of, lakehouse.config.file.night.as_of)
+
+
+def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    """Print what stages did: a line each and their notes, or one JSON object."""
+    if as_json:
+        print(json.dumps({"runs": [_as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201  # a command's answer
+        return
+    for outcome in outcomes:
+        print(line(outcome))  # noqa: T201
+        for note in outcome.notes:
+            print(f"    {note}")  # noqa: T201
+
+
+def line(outcome: Outcome) -> str:
+    """One line about a run: stage, night, what it did, seconds."""
+    told = {
+        "bronze": ("files", "records", "corrupt"),
+        "silver": ("landed", "accepted", "quarantined", "duplicates"),
+        "train": ("promoted", "version", "trees"),
+    }.get(outcome.stage, ("rows",))
+    numbers = ", ".join(f"{outcome.total(name):,.0f} {name}" for name in told if _has(outcome, name))
+    return f"{outcome.stage:<13}{outcome.as_of:%Y-%m-%d %H:%M}Z  {numbers or 'nothing to do':<58} {outcome.seconds:6.1f} s"
+
+
+def _has(outcome: Outcome, metric: str) -> bool:
+    return any(found.metric == metric for found in outcome.metrics)
+
+
+def _as_dict(outcome: Outcome) -> dict[str, object]:
+    names = dict.fromkeys(metric.metric for metric in outcome.metrics)
+    return {
+        "stage": outcome.stage,
+        "as_of": outcome.as_of.isoformat(),
+        "run_id": outcome.run_id,
+        "status": outcome.status,
+        "seconds": round(outcome.seconds, 3),
+        "spark_jobs": outcome.spark_jobs,
+        "totals": {name: outcome.total(name) for name in names},
+        "notes": outcome.notes,
+    }

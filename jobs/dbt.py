@@ -1,0 +1,51 @@
+"""`assay dbt build`: the dbt project over the lakehouse's tables, in this process and its Spark session."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assay.cli import parser, run
+from assay.dbt import build
+from assay.lakehouse import Lakehouse
+from assay.ledger import Outcome
+from assay.stages import run_stage
+from jobs.common import open_from, show
+from assay.times import parse_as_of
+
+
+def project_dir(lakehouse: Lakehouse) -> Path:
+    """The dbt project beside the `conf` folder."""
+    return lakehouse.conf_dir.resolve().parent.parent / "dbt_project"
+
+
+def run_dbt(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
+    """Build and test every dbt model.
+
+    Raises:
+        DbtError: A model or a test failed.
+    """
+
+    def work(outcome: Outcome) -> None:
+        done = build(
+            lakehouse.spark, lakehouse.root, project_dir=project_dir(lakehouse), target_dir=lakehouse.folder("dbt")
+        )
+        outcome.measure("dbt", models=len(done.models), tests=len(done.tests), warnings=len(done.warnings))
+        outcome.notes += [f"warning: {text}" for text in done.warnings]
+
+    return run_stage(lakehouse, "dbt", as_of, work)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Build and test the dbt models: `assay dbt build`."""
+    options = parser(main.__doc__ or "", as_of=False)
+    options.add_argument("command", choices=["build"], help="what dbt shall do")
+    options.add_argument("--as-of", help="the night that the ledger names; now by default")
+    given = options.parse_args(arguments)
+    lakehouse = open_from(given)
+    night = lakehouse.config.file.night.as_of
+    as_of = parse_as_of(given.as_of, night) if given.as_of else datetime.now(UTC).replace(microsecond=0)
+    show([run_dbt(lakehouse, as_of)], as_json=given.json)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

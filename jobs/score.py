@@ -1,0 +1,34 @@
+"""`spark-submit jobs/score.py --conf-dir conf/flights --as-of 2013-03-01`: write the predictions of a night."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from assay.cli import parser, run
+from assay.config import Model
+from assay.lakehouse import Lakehouse
+from assay.ledger import Outcome
+from gold import datasets
+from jobs.common import night, open_from, show
+from model import score
+
+
+def score_model(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> list[Outcome]:
+    """Write a model's inputs for a night and its predictions."""
+    return [
+        datasets.run_scoring(lakehouse, model, as_of, rewrite=rewrite),
+        score.run(lakehouse, model, as_of, rewrite=rewrite),
+    ]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write every model's predictions of a night; a night that is scored stays as it is."""
+    options = parser(main.__doc__ or "")
+    options.add_argument("--rewrite", action="store_true", help="replace the night's predictions by the champion's")
+    given = options.parse_args(arguments)
+    lakehouse = open_from(given)
+    for model in lakehouse.config.models.values():
+        show(score_model(lakehouse, model, night(given, lakehouse), rewrite=given.rewrite), as_json=given.json)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

@@ -1,0 +1,43 @@
+"""`spark-submit jobs/train.py --conf-dir conf/flights --as-of 2013-03-01`: train, judge and register the models."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from assay.cli import parser, run
+from assay.config import Model
+from assay.errors import GateError
+from assay.lakehouse import Lakehouse
+from assay.ledger import Outcome
+from gold import datasets
+from jobs.common import night, open_from, show
+from model import train
+
+
+def train_model(lakehouse: Lakehouse, model: Model, as_of: datetime) -> list[Outcome]:
+    """Write a model's training set as of a night and train on it."""
+    return [datasets.run_training(lakehouse, model, as_of), train.run(lakehouse, model, as_of)]
+
+
+def check_promoted(model: Model, outcome: Outcome) -> None:
+    """Raise GateError if a training did not pass its gates."""
+    if not outcome.total("promoted"):
+        raise GateError(
+            f"The training of {model.name} did not pass its gates and was not promoted.",
+            where=model.at("gates"),
+            found="; ".join(note for note in outcome.notes if "FAILED" in note),
+            do="the champion, if there is one, stays; look at the training in MLflow",
+        )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Train every model of the lakehouse on what was known by a night; exit code 8 if a gate fails."""
+    given = parser(main.__doc__ or "").parse_args(arguments)
+    lakehouse = open_from(given)
+    for model in lakehouse.config.models.values():
+        outcomes = train_model(lakehouse, model, night(given, lakehouse))
+        show(outcomes, as_json=given.json)
+        check_promoted(model, outcomes[-1])
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))

@@ -1,0 +1,61 @@
+"""What a trained model is made of: trees in XGBoost's own format, and a recipe in JSON. Nothing is pickled."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.errors import ModelError
+from model.inputs import Inputs
+
+TREES, RECIPE = "trees.ubj", "recipe.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A trained model."""
+
+    model: str
+    booster: bytes
+    best_iteration: int
+    inputs: Inputs
+    about: dict[str, Any]
+    """How it came to be: as_of, training table and version, parameters, ranges, code version."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the trees."""
+        return hashlib.sha256(self.booster).hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write the trees and the recipe into a folder."""
+        recipe = {
+            "model": self.model,
+            "trees_sha256": self.sha256,
+            "best_iteration": self.best_iteration,
+            "inputs": self.inputs.to_json(),
+            "about": self.about,
+        }
+        (folder / TREES).write_bytes(self.booster)
+        (folder / RECIPE).write_text(json.dumps(recipe, indent=2, sort_keys=True, default=str) + "\n")
+
+
+def load(folder: Path) -> Artifact:
+    """Read a model back; ModelError where the trees are not those that the recipe was written for."""
+    try:
+        recipe = json.loads((folder / RECIPE).read_text())
+        booster = (folder / TREES).read_bytes()
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "A model's artifacts cannot be read.", where=str(folder), found=str(error),
+            expected=f"{TREES} and {RECIPE}", do="train again, or promote another version",
+        ) from error  # fmt: skip
+    found = hashlib.sha256(booster).hexdigest()
+    if found != recipe["trees_sha256"]:
+        raise ModelError(
+            "A model's trees are not the ones that were trained.", where=str(folder / TREES), found=found,
+            expected=recipe["trees_sha256"], do="do not use it; train again, or promote another version",
+        )  # fmt: skip
+    inputs = Inputs.from_json(recipe["inputs"])
+    return Artifact(recipe["model"], booster, int(recipe["best_iteration"]), inputs, recipe["about"])

@@ -1,0 +1,41 @@
+"""Splitting a training set in time: a row is in a range only if its label was known when the next range begins."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from assay.config.model import Split
+from assay.errors import ModelError
+
+TRAIN, VALIDATION, HOLDOUT, GAP = "train", "validation", "holdout", "gap"
+
+
+def assign(nights: Sequence[tuple[datetime, datetime]], split: Split) -> Mapping[datetime, str]:
+    """Which range the rows of each as_of belong to.
+
+    The holdout is the newest nights, `split.holdout` of them by time. The validation range is the newest nights whose
+    labels were all known when the holdout begins; training nights are those whose labels were known when the
+    validation begins. What lies between is a gap that no range uses.
+
+    Args:
+        nights: (as_of, when the last of its labels became known).
+        split: The lengths of the ranges.
+
+    Raises:
+        ModelError: Not enough nights for three ranges.
+    """
+    ordered = sorted(nights)
+    result = {as_of: GAP for as_of, _ in ordered}
+    end: datetime | None = None
+    for name, length in ((HOLDOUT, split.holdout), (VALIDATION, split.validation), (TRAIN, None)):
+        usable = [as_of for as_of, known_at in ordered if end is None or known_at <= end]
+        chosen = [as_of for as_of in usable if length is None or as_of > usable[-1] - length]
+        if not chosen:
+            raise ModelError(
+                f"There is too little history for the {name} range.",
+                found=f"{len(ordered)} nights with known labels",
+                expected=f"more than holdout {split.holdout.days}d + validation {split.validation.days}d and the gaps",
+                do="land more history, or shorten split in the model's file",
+            )
+        result.update(dict.fromkeys(chosen, name))
+        end = chosen[0]
+    return result
