@@ -36,7 +36,15 @@ def retrieve(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
     """
     _check_columns(lakehouse, model, spine)
     spine = spine.coalesce(lakehouse.spark.sparkContext.defaultParallelism).persist()
-    _check_rows(lakehouse, model, spine)
+    rows = _check_rows(lakehouse, model, spine)
+    found = _ask_feast(lakehouse, model, spine) if rows else _empty(lakehouse, model, spine)
+    kept = [F.col(quoted(name)) for name in spine.columns if name != "as_of"]
+    features = [F.col(quoted(name)) for name in input_columns(lakehouse, model)]
+    wide = found.select(*kept, F.col("event_timestamp").alias("as_of"), *features)
+    return wide.select("*", *[F.expr(expression).alias(name) for name, expression in model.request.items()])
+
+
+def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
     apply(lakehouse)
     store = feature_store(lakehouse)
     try:
@@ -45,13 +53,20 @@ def retrieve(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
             features=store.get_feature_service(model.name),
             full_feature_names=True,
         )
-        found = job.to_spark_df()
+        return job.to_spark_df()
     finally:
         lakehouse.spark.conf.unset("spark.sql.parser.quotedRegexColumnNames")  # Feast sets it and leaves it set
-    kept = [F.col(quoted(name)) for name in spine.columns if name != "as_of"]
-    features = [F.col(quoted(name)) for name in input_columns(lakehouse, model)]
-    wide = found.select(*kept, F.col("event_timestamp").alias("as_of"), *features)
-    return wide.select("*", *[F.expr(expression).alias(name) for name, expression in model.request.items()])
+
+
+def _empty(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
+    """What Feast would answer to a spine without rows, on which it fails."""
+    frame = spine.withColumnRenamed("as_of", "event_timestamp")
+    columns = {}
+    for name in model.features:
+        schema = lakehouse.tables.read(f"gold.{name}").schema
+        for column in lakehouse.config.features[name].output:
+            columns[f"{name}__{column.name}"] = F.lit(None).cast(schema[column.name].dataType)
+    return frame.withColumns(columns)
 
 
 def _check_columns(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> None:
@@ -72,9 +87,9 @@ def _check_columns(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> None
         )  # fmt: skip
 
 
-def _check_rows(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> None:
-    """A key stands once per as_of; and Feast, which tells rows apart by their keys written one after the other,
-    can tell them apart ((1, 12) and (11, 2) it could not)."""
+def _check_rows(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> int:
+    """Count the spine's rows: a key stands once per as_of; and Feast, which tells rows apart by their keys written one
+    after the other, can tell them apart ((1, 12) and (11, 2) it could not)."""
     several = {
         name: table.keys for name in model.features if len((table := lakehouse.config.features[name]).keys) > 1
     }
@@ -98,3 +113,4 @@ def _check_rows(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> None:
                 found=f"different values of {', '.join(keys)} that are equal when written one after the other",
                 do="use one key column that holds them with a separator between",
             )  # fmt: skip
+    return int(row["rows"])

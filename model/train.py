@@ -167,6 +167,7 @@ def _estimator(model: Model, inputs: Inputs) -> "SparkXGBClassifier":
         feature_types=inputs.types,
         random_state=settings.seed,
         verbosity=0,
+        verbose=False,
         **settings.model_dump(
             include={
                 "max_depth", "min_child_weight", "subsample", "colsample_bytree", "reg_lambda", "reg_alpha", "gamma"

@@ -1,0 +1,254 @@
+"""Fill a night's report from the ledger and the tables."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from assay import ledger
+from assay.config import Model
+from assay.lakehouse import Lakehouse
+from assay.report.night import (
+    CalibrationBin,
+    FeatureRow,
+    FeedRow,
+    GateRow,
+    HistoryNight,
+    ModelBlock,
+    NightQuality,
+    NightReport,
+    RejectRow,
+    Scores,
+    StageRow,
+)
+from assay.report.verdict import verdict
+
+HISTORY_NIGHTS = 30
+SCORE_BINS = 20
+QUALITY = "gold.nightly_quality"
+
+
+def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str, str]) -> NightReport:
+    """What the tables say of a night.
+
+    Args:
+        lakehouse: The lakehouse.
+        as_of: The night.
+        run_id: The run that writes the page.
+        links: Name -> address, relative to the page.
+    """
+    recent = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of)).persist()
+    try:
+        runs = _last_runs(recent, as_of)
+        numbers = _numbers(recent, as_of)
+        history = _history(recent)
+        trained = {model: _last_training(recent, model) for model in lakehouse.config.models}
+    finally:
+        recent.unpersist()
+    stages = tuple(_stage(run, numbers) for run in runs)
+    feeds = _feeds(lakehouse, numbers)
+    rejects = _rejects(lakehouse, as_of, numbers)
+    model = next(iter(lakehouse.config.models.values()), None)
+    scores = _scores(lakehouse, model, as_of) if model else None
+    realised = _realised(lakehouse, as_of)
+    block = _model(model, trained[model.name]) if model else None
+    return NightReport(
+        lakehouse=lakehouse.name,
+        description=lakehouse.config.file.description,
+        as_of=as_of,
+        run_id=run_id,
+        generated_at=datetime.now(UTC),
+        verdict=verdict(stages, feeds, scores, model, block),
+        stages=stages,
+        feeds=feeds,
+        rejects=rejects,
+        feature_tables=tuple(
+            FeatureRow(table, int(found["rows"]), int(found["entities"]), found.get("null_share"))
+            for table, found in numbers.get("features", {}).items()
+        ),
+        model=block,
+        scores=scores,
+        calibration=_calibration(lakehouse, as_of),
+        realised=realised,
+        history=history,
+        links=links,
+    )
+
+
+def _last_runs(recent: DataFrame, as_of: datetime) -> list[Any]:
+    """The newest run of each stage for the night that did something; else its newest."""
+    rows = recent.where(F.col("as_of") == F.lit(as_of)).where("stage <> 'report'").orderBy("started_at").collect()
+    found: dict[str, Any] = {}
+    for row in rows:
+        if row["stage"] not in found or row["metrics"] or row["status"] == "failed":
+            found[row["stage"]] = row
+    return sorted(found.values(), key=lambda row: row["started_at"])
+
+
+def _numbers(recent: DataFrame, as_of: datetime) -> dict[str, dict[str, dict[str, float]]]:
+    """stage -> target -> metric (or `metric label`) -> sum over the night's runs."""
+    rows = (
+        recent.where(F.col("as_of") == F.lit(as_of))
+        .select("stage", F.inline("metrics").alias("target", "batch", "metric", "label", "value"))
+        .groupBy("stage", "target", "metric", "label")
+        .agg(F.sum("value").alias("total"), F.max("value").alias("newest"))
+        .orderBy("stage", "target", "metric", "label")
+        .collect()
+    )
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for row in rows:
+        name = f"{row['metric']} {row['label']}".strip()
+        adds_up = row["stage"] in ("bronze", "silver")
+        target = result.setdefault(row["stage"], {}).setdefault(row["target"], {})
+        target[name] = row["total"] if adds_up else row["newest"]
+    return result
+
+
+def _stage(run: Any, numbers: dict[str, dict[str, dict[str, float]]]) -> StageRow:
+    ins, outs = {"bronze": (None, "records"), "silver": ("landed", "accepted")}.get(run["stage"], (None, "rows"))
+    found = numbers.get(run["stage"], {}).values()
+
+    def total(name: str | None) -> int | None:
+        values = [int(target[name]) for target in found if name in target]
+        return sum(values) if values else None
+
+    return StageRow(
+        run["stage"], run["status"], run["seconds"], run["spark_jobs"], total(ins), total(outs), run["error"]
+    )
+
+
+def _feeds(lakehouse: Lakehouse, numbers: dict[str, dict[str, dict[str, float]]]) -> tuple[FeedRow, ...]:
+    newest: dict[str, datetime] = {}
+    if lakehouse.tables.exists("ops.files"):
+        files = lakehouse.tables.read("ops.files").where("status = 'landed'")
+        newest = {
+            row["source"]: row["newest"].replace(tzinfo=UTC)
+            for row in files.groupBy("source").agg(F.max("available_at").alias("newest")).where("newest is not null").collect()
+        }
+    bronze, silver = numbers.get("bronze", {}), numbers.get("silver", {})
+    rows = []
+    for source in lakehouse.config.sources:
+        counts = silver.get(source, {})
+        landed, accepted, quarantined, duplicates = (
+            int(counts.get(name, 0)) for name in ("landed", "accepted", "quarantined", "duplicates")
+        )
+        files_landed = int(bronze.get(source, {}).get("files", 0))
+        rows.append(FeedRow(source, files_landed, landed, accepted, quarantined, duplicates, newest.get(source)))
+    return tuple(rows)
+
+
+def _rejects(
+    lakehouse: Lakehouse, as_of: datetime, numbers: dict[str, dict[str, dict[str, float]]]
+) -> tuple[RejectRow, ...]:
+    rows = []
+    for source, counts in numbers.get("silver", {}).items():
+        reasons = {name.removeprefix("rejected "): int(rows) for name, rows in counts.items() if name.startswith("rejected")}
+        examples = _examples(lakehouse, source, as_of) if reasons else {}
+        for reason, rejected in reasons.items():
+            check, _, column = reason.partition(":")
+            rows.append(RejectRow(source, check, column or None, rejected, examples.get(reason)))
+    return tuple(rows)
+
+
+def _examples(lakehouse: Lakehouse, source: str, as_of: datetime) -> dict[str, str | None]:
+    """One rejected value per `check:column` of the night."""
+    table = f"silver.{source}__quarantine"
+    if not lakehouse.tables.exists(table):
+        return {}
+    reasons = lakehouse.tables.read(table).where(F.col("as_of") == F.lit(as_of)).select(F.explode("reasons").alias("r"))
+    found = reasons.groupBy("r.check", "r.column").agg(F.min("r.value").alias("value")).collect()
+    return {f"{row['check']}:{row['column']}" if row["column"] else row["check"]: row["value"] for row in found}
+
+
+def _history(recent: DataFrame) -> tuple[HistoryNight, ...]:
+    metrics = F.aggregate(
+        F.filter("metrics", lambda m: (F.col("stage") == "silver") & (m["metric"] == "landed")),
+        F.lit(0.0), lambda total, m: total + m["value"],
+    )  # fmt: skip
+    rejected = F.aggregate(
+        F.filter("metrics", lambda m: (F.col("stage") == "silver") & (m["metric"] == "quarantined")),
+        F.lit(0.0), lambda total, m: total + m["value"],
+    )  # fmt: skip
+    rows = (
+        recent.where("stage <> 'report'")
+        .where("exists(notes, note -> note LIKE 'built in one pass%') = false")
+        .groupBy("as_of")
+        .agg(F.sum(metrics).alias("landed"), F.sum(rejected).alias("quarantined"), F.sum("seconds").alias("seconds"))
+        .orderBy(F.col("as_of").desc())
+        .limit(HISTORY_NIGHTS)
+        .collect()
+    )
+    return tuple(
+        HistoryNight(row["as_of"].replace(tzinfo=UTC), int(row["landed"]), int(row["quarantined"]), row["seconds"])
+        for row in reversed(rows)
+    )
+
+
+def _last_training(recent: DataFrame, model: str) -> Any:
+    """The newest training of a model that was promoted; else the newest of all."""
+    promoted = F.exists("metrics", lambda m: (m["metric"] == "promoted") & (m["value"] == 1))
+    return (
+        recent.where("stage = 'train' AND status = 'done'")
+        .where(F.exists("targets", lambda t: t["target"] == F.lit(model)))
+        .orderBy(promoted.desc(), F.col("started_at").desc())
+        .first()
+    )
+
+
+def _model(model: Model, run: Any) -> ModelBlock | None:
+    if run is None:
+        return None
+    splits = {}
+    gates = []
+    values = {(m["metric"], m["label"]): m["value"] for m in run["metrics"]}
+    for split in ("train", "validation", "holdout"):
+        names = ("rows", "auc", "log_loss", "brier", "calibration_error")
+        splits[split] = {name: values[name, split] for name in names if (name, split) in values}
+    for name, limits in model.gates.items():
+        for limit in limits.values():
+            passed = bool(values.get(("gate_passed", name)))
+            gates.append(GateRow(name, values.get(("gate", name)), float(limit), passed))
+    version = int(values.get(("version", ""), 0))
+    return ModelBlock(model.name, version, run["as_of"].replace(tzinfo=UTC), splits, tuple(gates))
+
+
+def _scores(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Scores | None:
+    table = f"gold.{model.name}_predictions"
+    if not lakehouse.tables.exists(table):
+        return None
+    place = F.least(F.floor(F.col("score") * SCORE_BINS), F.lit(SCORE_BINS - 1)).cast("int")
+    rows = lakehouse.tables.read(table).where(F.col("as_of") == F.lit(as_of)).groupBy(place.alias("bin")).count().collect()
+    counts = {row["bin"]: row["count"] for row in rows}
+    if not counts:
+        return None
+    edges = tuple(at / SCORE_BINS for at in range(SCORE_BINS + 1))
+    return Scores(edges, tuple(counts.get(at, 0) for at in range(SCORE_BINS)), sum(counts.values()))
+
+
+def _rows_of(lakehouse: Lakehouse, table: str, as_of: datetime, read: Callable[[DataFrame], list[Any]]) -> list[Any]:
+    if not lakehouse.tables.exists(table):
+        return []
+    return read(lakehouse.tables.read(table).where(F.col("as_of") <= F.lit(as_of)))
+
+
+def _realised(lakehouse: Lakehouse, as_of: datetime) -> tuple[NightQuality, ...]:
+    """The nights whose outcomes are known, from the dbt model."""
+    rows = _rows_of(lakehouse, QUALITY, as_of, lambda found: found.where("flights_known > 0").orderBy("as_of").collect())
+    return tuple(
+        NightQuality(row["as_of"].replace(tzinfo=UTC), row["flights_known"], row["auc"], row["baseline_auc"], row["log_loss"])
+        for row in rows
+    )
+
+
+def _calibration(lakehouse: Lakehouse, as_of: datetime) -> tuple[CalibrationBin, ...]:
+    rows = _rows_of(
+        lakehouse, "gold.daily_calibration", as_of,
+        lambda found: found.where("flights_known > 0").groupBy("bin").agg(
+            (F.sum(F.col("mean_score") * F.col("flights_known")) / F.sum("flights_known")).alias("mean_score"),
+            (F.sum(F.col("late_rate") * F.col("flights_known")) / F.sum("flights_known")).alias("late_rate"),
+            F.sum("flights_known").alias("flights"),
+        ).orderBy("bin").collect(),
+    )  # fmt: skip
+    return tuple(CalibrationBin(row["mean_score"], row["late_rate"], row["flights"]) for row in rows)

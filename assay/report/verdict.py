@@ -1,0 +1,43 @@
+"""Green, amber or red: whether a night can be trusted, and why."""
+
+from collections.abc import Sequence
+
+from assay.config import Model
+from assay.report.night import FeedRow, ModelBlock, Scores, StageRow, Verdict
+
+
+def verdict(
+    stages: Sequence[StageRow],
+    feeds: Sequence[FeedRow],
+    scores: Scores | None,
+    model: Model | None,
+    trained: ModelBlock | None,
+) -> Verdict:
+    """Red: a stage failed, rows are unaccounted for, or nothing was scored. Amber: rows were quarantined, a feed that
+    delivers nightly brought nothing, or the newest training failed a gate. Green otherwise.
+
+    Args:
+        stages: The night's stages.
+        feeds: What each source brought.
+        scores: The night's scores, if any.
+        model: The model that should have scored, if there is one.
+        trained: Its training.
+    """
+    red = [f"The stage {stage.stage} failed." for stage in stages if stage.status == "failed"]
+    red += [f"{feed.unaccounted} rows of {feed.source} are unaccounted for." for feed in feeds if feed.unaccounted]
+    if model is not None and scores is None:
+        red.append(f"{model.name} has no predictions for this night.")
+    amber = [
+        f"{feed.quarantined:,} of {feed.landed:,} rows of {feed.source} are in quarantine."
+        for feed in feeds
+        if feed.quarantined
+    ]
+    if not any(feed.landed for feed in feeds):
+        amber.append("No source brought anything.")
+    if trained is not None:
+        amber += [f"The gate {gate.gate} failed." for gate in trained.gates if not gate.passed]
+    if red:
+        return Verdict("red", tuple(red + amber))
+    if amber:
+        return Verdict("amber", tuple(amber))
+    return Verdict("green", ("Every stage is done, every row is accounted for, and the night is scored.",))
