@@ -52,7 +52,15 @@ def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]
     except AssayError as error:
         if "--json" in words:
             parts = {"error": type(error).__name__, "what": error.what, "where": error.where, "do": error.do}
-            print(json.dumps({**parts, "found": str(error.found or ""), "expected": str(error.expected or "")}))
+            print(
+                json.dumps(
+                    {
+                        **parts,
+                        "found": "" if error.found is None else str(error.found),
+                        "expected": str(error.expected or ""),
+                    }
+                )
+            )
         else:
             print(f"assay: {error}", file=sys.stderr)
         return error.exit_code
@@ -75,7 +83,7 @@ def parser(description: str, *, as_of: bool = True) -> argparse.ArgumentParser:
     return result
 
 
-def set_up_logging(verbose: bool, **fields: str | datetime) -> None:
+def set_up_logging(*, verbose: bool, **fields: str | datetime) -> None:
     """Logging to standard error: time, level, module, and the fields of the run."""
     tail = " ".join(f"{name}={value}" for name, value in fields.items())
     form = f"%(asctime)s %(levelname)s %(name)s {tail} %(message)s".replace("  ", " ")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import fs
 
 from assay.errors import SourceError
@@ -28,7 +29,16 @@ def file_system(uri: str) -> tuple[fs.FileSystem, str]:
         return fs.LocalFileSystem(), str(Path(uri).absolute())
     if uri.startswith("file:/") and not uri.startswith("file://"):
         uri = "file://" + uri.removeprefix("file:")
-    return fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+    try:
+        system, path = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+    except pa.ArrowInvalid as error:
+        raise SourceError(
+            "A folder's address cannot be read.",
+            where=uri,
+            found=str(error),
+            expected="a path, or a URI such as s3a://…",
+        ) from error
+    return system, str(path)
 
 
 def list_files(root: str, glob: str) -> list[FileInfo]:

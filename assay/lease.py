@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from pyspark.sql.types import StructType
+from pyspark.sql import types as T
 
 from assay.errors import BusyError
 from assay.lakehouse import Lakehouse
@@ -47,7 +47,7 @@ def lease(lakehouse: Lakehouse, stages: Sequence[str]) -> Iterator[None]:
 
 def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:
     tables = lakehouse.tables
-    tables.create(LEASES, StructType.fromDDL(_SCHEMA))
+    tables.create(LEASES, T.StructType.fromDDL(_SCHEMA))
     rows = {row["stage"]: row for row in tables.read(LEASES).collect()}
     gone = ["", *(row["holder"] for row in rows.values() if _gone(row["host"], row["pid"], row["taken_at"]))]
     taken = [rows[stage] for stage in stages if stage in rows and rows[stage]["holder"] not in gone]

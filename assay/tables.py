@@ -8,10 +8,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import types as T
 
 from assay.errors import TableError
 
@@ -68,7 +69,7 @@ class Tables:
 
     def version(self, name: str) -> int:
         """The newest Delta version of a table."""
-        jvm = self.spark._jvm
+        jvm = _jvm(self.spark)
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
         return int(log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).version())
 
@@ -104,7 +105,7 @@ class Tables:
         target = DeltaTable.forPath(self.spark, self.path(name)).alias("target")
         return target.merge(source.alias("source"), condition)
 
-    def create(self, name: str, schema: StructType, partition_by: Sequence[str] = ()) -> None:
+    def create(self, name: str, schema: T.DataType, partition_by: Sequence[str] = ()) -> None:
         """Make an empty table unless there is one."""
         if not self.exists(name):
             builder = DeltaTable.createIfNotExists(self.spark).location(self.path(name)).addColumns(schema)
@@ -128,7 +129,7 @@ class Tables:
 
     def _operation_metrics(self, name: str, version: int) -> dict[str, str]:
         """What Delta wrote into the commit about itself: numOutputRows, numTargetRowsInserted, …"""
-        jvm = self.spark._jvm
+        jvm = _jvm(self.spark)
         file = jvm.org.apache.hadoop.fs.Path(f"{self.path(name)}/_delta_log/{version:020d}.json")
         stream = file.getFileSystem(self.spark._jsc.hadoopConfiguration()).open(file)
         try:
@@ -139,6 +140,16 @@ class Tables:
             if line.startswith('{"commitInfo"'):
                 return dict(json.loads(line)["commitInfo"].get("operationMetrics", {}))
         return {}
+
+
+def _jvm(spark: SparkSession) -> Any:
+    """Spark's own process, for what its Python side does not offer."""
+    return spark._jvm
+
+
+def only_row(frame: DataFrame) -> Row:
+    """The single row of an aggregate without groups."""
+    return frame.collect()[0]
 
 
 def where_in(values: Mapping[str, Sequence[object]]) -> str:

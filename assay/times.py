@@ -1,22 +1,24 @@
 """Durations (`7d`, `1h`) and instants (always UTC) as text in configuration and on the command line."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from assay.errors import ConfigError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_PATTERN = r"^[1-9][0-9]*(s|m|h|d|w)$"
+_PATTERN = r"^[1-9][0-9]{0,7}(s|m|h|d|w)$"
 
 
 def parse_duration(text: object) -> timedelta:
     """`90s`, `15m`, `1h`, `7d`, `2w` as a timedelta; ValueError for anything else."""
     if isinstance(text, timedelta):
         return text
-    if not isinstance(text, str) or not re.match(_PATTERN, text):
+    if not isinstance(text, str) or not re.fullmatch(_PATTERN, text):
         raise ValueError(f"{text!r} is not a duration: a whole number and one of s, m, h, d, w, as in 7d")
     return timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
 
@@ -38,6 +40,17 @@ Duration = Annotated[
 ]
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone of the IANA database, such as America/New_York") from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_zone)]
+
+
 def parse_as_of(text: str, night: time) -> datetime:
     """An as_of from the command line: a date means that date's night time, UTC.
 
@@ -45,20 +58,18 @@ def parse_as_of(text: str, night: time) -> datetime:
         text: `2013-03-01` or an ISO instant such as `2013-03-01T00:00:00Z`.
         night: The lakehouse's nightly as_of, a time of day in UTC.
     """
+    with suppress(ValueError):
+        return datetime.combine(date.fromisoformat(text), night, tzinfo=UTC)
     try:
-        if len(text) == len("2013-03-01"):
-            return datetime.combine(date.fromisoformat(text), night, tzinfo=UTC)
         instant = datetime.fromisoformat(text)
-    except ValueError as error:
+        return instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             "The as_of is not a time.",
             where="--as-of",
             found=text,
             expected="a date such as 2013-03-01, or an instant such as 2013-03-01T00:00:00Z",
         ) from error
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    return instant.astimezone(UTC)
 
 
 def nights(first: datetime, last: datetime) -> list[datetime]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from assay.config.source import Files
 from assay.files import FileInfo
 
-_NAME = re.compile(r"^(\d{4}-\d{2}-\d{2})(?:T(\d{2})-(\d{2}))?(?![0-9])")
+_NAME = re.compile(r"^(\d{4}-\d{2}-\d{2})(?:T(\d{2})-(\d{2}))?(?![0-9T])")
 
 
 def available_at(file: FileInfo, come_from: Files, time_zone: str) -> datetime | None:
@@ -31,6 +31,6 @@ def available_at(file: FileInfo, come_from: Files, time_zone: str) -> datetime |
     day, hour, minute = match.groups(default="00")
     try:
         local = datetime.fromisoformat(f"{day}T{hour}:{minute}:00")
-    except ValueError:
+        return local.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return local.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)

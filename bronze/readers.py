@@ -50,20 +50,28 @@ def header(root: str, path: str, kind: str) -> list[str] | None:
     """The names of a file's columns; None where each record brings its own (JSON lines).
 
     Raises:
-        ValueError: The file has no header, or one that names a column twice.
+        ValueError: The file has no header, one that cannot be read, or one that names a column twice.
     """
     if kind == "jsonl":
         return None
-    if kind == "parquet":
-        return list(_parquet(root, path).schema_arrow.names)
-    with open_stream(root, path) as stream:
-        names = next(csv.reader(_text(stream), strict=True), None)
-    if not names:
-        raise ValueError("the file has no header")
-    names = [name.strip() for name in names]
+    names = list(_parquet(root, path).schema_arrow.names) if kind == "parquet" else _csv_header(root, path)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"the header names a column twice: {', '.join(twice)}")
     return names
+
+
+def _csv_header(root: str, path: str) -> list[str]:
+    with open_stream(root, path) as stream:
+        lines = _Lines(_text(stream))
+        try:
+            names = next(csv.reader(lines, strict=True), None)
+        except csv.Error as error:
+            raise ValueError(f"the header is not CSV: {error}") from error
+    if not names:
+        raise ValueError("the file has no header")
+    if lines.undecodable():
+        raise ValueError("the header is not UTF-8")
+    return [name.strip() for name in names]
 
 
 def records(root: str, path: str, kind: str) -> Iterator[Record]:
@@ -72,8 +80,7 @@ def records(root: str, path: str, kind: str) -> Iterator[Record]:
 
 
 def _text(stream: pa.NativeFile) -> io.TextIOWrapper:
-    text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
-    return text
+    return io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="")
 
 
 def _csv(root: str, path: str) -> Iterator[Record]:
@@ -143,31 +150,70 @@ def _corrupt(lines: _Lines, why: str) -> Record:
 
 
 def _printable(text: str) -> str:
-    """Text that Arrow takes: bytes that are no UTF-8 are written as `\\xff`."""
+    """Text that Arrow takes: bytes that are no UTF-8 are written in hexadecimal."""
     return text.rstrip("\r\n").encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _jsonl(root: str, path: str) -> Iterator[Record]:
     with open_stream(root, path) as stream:
-        for number, line in enumerate(_text(stream), start=1):
+        lines = _Lines(_text(stream))
+        for number, line in enumerate(lines, start=1):
+            lines.begin()
             if not line.strip():
                 continue
             try:
-                value = json.loads(line, parse_float=str, parse_int=str, parse_constant=str)
-            except ValueError as error:
-                yield Record(number, {}, f"not JSON: {error}", _printable(line))
-                continue
-            if not isinstance(value, dict):
-                yield Record(number, {}, "not a JSON object", _printable(line))
-            elif not _encodable(line):
-                yield Record(number, {}, "not UTF-8", _printable(line))
+                values = _json_object(line)
+            except (ValueError, RecursionError) as error:
+                yield Record(number, {}, str(error), _printable(line))
             else:
-                yield Record(number, {str(key): _as_text(item) for key, item in value.items()})
+                yield Record(number, values)
+
+
+class _Number(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+def _json_object(line: str) -> dict[str, str | None]:
+    """A line's values by name; ValueError says why it has none."""
+    if not _encodable(line):
+        raise ValueError("not UTF-8")
+    try:
+        found = json.loads(
+            line, parse_float=_Number, parse_int=_Number, parse_constant=_Number, object_pairs_hook=_pairs
+        )
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004  # one kind of error for every bad line
+    values = {name: _as_text(value) for name, value in found.items()}
+    if not all(_encodable(text) for pair in values.items() for text in pair if text is not None):
+        raise ValueError("not Unicode: half of a surrogate pair")
+    return values
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError("an object names a key twice")
+    return result
 
 
 def _as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
-        return value
+        return None if value is None else str(value)
+    return _json_text(value)
+
+
+def _json_text(value: Any) -> str:
+    """A nested value as JSON, numbers as they were written."""
+    if isinstance(value, _Number):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_json_text(str(key))}: {_json_text(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_json_text(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False, default=str)
 
 

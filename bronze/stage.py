@@ -70,7 +70,9 @@ def run(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
 
 def _land_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     seen = _seen(lakehouse)
-    found = [file for source in lakehouse.config.sources.values() for file in _new_files(lakehouse, source, seen, outcome)]
+    found = [
+        file for source in lakehouse.config.sources.values() for file in _new_files(lakehouse, source, seen, outcome)
+    ]
     if not found:
         return
     looked = _decide(_inspect(lakehouse, found), seen)
@@ -125,7 +127,9 @@ def _new_files(lakehouse: Lakehouse, source: Source, seen: dict[str, Seen], outc
         else:
             new.append(NewFile(source, info, when, format_of(info.path, come_from.format)))
     if not new:
-        outcome.notes.append(f"{source.name}: no new file" + (f", {waiting} delivered after the as_of" if waiting else ""))
+        outcome.notes.append(
+            f"{source.name}: no new file" + (f", {waiting} delivered after the as_of" if waiting else "")
+        )
     return new
 
 
@@ -146,7 +150,9 @@ def _inspect(lakehouse: Lakehouse, files: Sequence[NewFile]) -> list[NewFile]:
         if file.available_at is None:
             looked.append(_refused(file, "the name does not begin with a delivery time such as 2013-03-01T06-00"))
         elif file.format is None:
-            looked.append(_refused(file, "neither the name's ending nor the contract's from.format says how to read it"))
+            looked.append(
+                _refused(file, "neither the name's ending nor the contract's from.format says how to read it")
+            )
         elif row is None or row["error"]:
             looked.append(_refused(file, row["error"] if row else "not read"))
         else:
@@ -182,19 +188,20 @@ def _decide(files: Sequence[NewFile], seen: dict[str, Seen]) -> list[NewFile]:
     decided = []
     for file in files:
         known = hashes[file.source.name]
-        if file.status == "landed" and file.sha256 in known:
+        if file.status != "landed":
+            decided.append(file)
+            continue
+        if file.sha256 in known:
             decided.append(replace(file, status="duplicate", reason="the same bytes have been landed before"))
             continue
-        if file.status == "landed":
-            known.add(file.sha256)
-            file = replace(file, batch=seen[file.source.name].last_batch + 1)
-        decided.append(file)
+        known.add(file.sha256)
+        decided.append(replace(file, batch=seen[file.source.name].last_batch + 1))
     return decided
 
 
 def _land(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outcome) -> list[NewFile]:
     """Write one source's batch and count what was written, file by file."""
-    source, batch = files[0].source, files[0].batch
+    source, batch = files[0].source, files[0].batch or 0
     table = f"bronze.{source.name}"
     rows = [(file.info.path, file.format, file.available_at) for file in files]
     frame = lakehouse.spark.createDataFrame(rows, "path string, format string, available_at timestamp")

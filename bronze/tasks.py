@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pyarrow as pa
 
-from bronze import readers
 from assay.files import file_system
+from bronze import readers
 
 INSPECTED = "number int, sha256 string, columns array<string>, error string"
 """What `inspect` returns: a row per file."""
@@ -20,7 +20,9 @@ def inspect(root: str) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.Recor
 
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            rows = [{"number": file["number"], **_inspect(root, file["path"], file["format"])} for file in batch.to_pylist()]
+            rows = [
+                {"number": file["number"], **_inspect(root, file["path"], file["format"])} for file in batch.to_pylist()
+            ]
             yield pa.RecordBatch.from_pylist(rows, schema=_INSPECTED)
 
     return task

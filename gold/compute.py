@@ -7,19 +7,21 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from assay.config import Feature, FeatureColumn, FeatureTable
+from assay.config import FeatureColumn, FeatureTable
 from assay.errors import FeatureError
 from assay.tables import quoted
 from gold.aggregates import AGGREGATES, Values
 
-EVENT = "__event_time"
+EVENT, AS_OF = "__event_time", "__as_of"
 
 
 def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_ofs: Sequence[datetime]) -> DataFrame:
     """The feature rows of each as_of.
 
     A row of the history counts for an as_of if it was the valid version then (`valid_from <= as_of < valid_to`) and
-    its event time lies in the window `[as_of - delay - w, as_of - delay)`. One code path serves one night and many.
+    its event time lies in the window `[as_of - delay - w, as_of - delay)`. Where the event time is the time at which a
+    row became available, it is `(as_of - delay - w, as_of - delay]`: what is available as of a time counts then, and
+    once. One code path serves one night and many.
 
     Args:
         history: `silver.<source>__history`.
@@ -37,22 +39,23 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
     events = history.select("*", at.cast("timestamp").alias(EVENT)).where(
         " AND ".join(f"{quoted(key)} IS NOT NULL" for key in table.keys)
     )
-    before = F.col(EVENT) < F.lit(max(as_ofs) - table.delay)
-    if not event_time:
-        before = F.col(EVENT) <= F.lit(max(as_ofs) - table.delay)
-    events = events.where(before)
-    if longest is not None:
-        events = events.where(F.col(EVENT) >= F.lit(min(as_ofs) - table.delay - longest))
-    times = F.broadcast(spark.createDataFrame([(as_of,) for as_of in as_ofs], "event_timestamp timestamp"))
-    seen = events.join(times, _visible(table, longest, event_time), "inner")
+    events = events.where(_inside(longest, table, event_time, min(as_ofs), max(as_ofs)))
+    times = F.broadcast(spark.createDataFrame([(as_of,) for as_of in as_ofs], f"{AS_OF} timestamp"))
+    as_of = F.col(AS_OF)
+    visible = (F.col("valid_from") <= as_of) & (F.col("valid_to").isNull() | (F.col("valid_to") > as_of))
+    seen = events.join(times, visible & _inside(longest, table, event_time), "inner")
     types = _types(events, table)
-    return seen.groupBy(*[quoted(key) for key in table.keys], "event_timestamp").agg(
-        *[
-            AGGREGATES[table.features[column.feature].aggregate](
-                _values(table.features[column.feature], column, table, types[column.feature])
-            ).alias(column.name)
-            for column in table.output
-        ]
+    return (
+        seen.groupBy(*[quoted(key) for key in table.keys], AS_OF)
+        .agg(
+            *[
+                AGGREGATES[table.features[column.feature].aggregate](
+                    _values(column, table, event_time, types[column.feature])
+                ).alias(column.name)
+                for column in table.output
+            ]
+        )
+        .withColumnRenamed(AS_OF, "event_timestamp")
     )
 
 
@@ -61,22 +64,25 @@ def _longest(table: FeatureTable) -> timedelta | None:
     return None if None in windows else max(window for window in windows if window is not None)
 
 
-def _visible(table: FeatureTable, longest: timedelta | None, event_time: str | None) -> Column:
-    """Whether a row is the valid version as of the as_of, and in the longest window."""
-    as_of = F.col("event_timestamp")
-    visible = (F.col("valid_from") <= as_of) & (F.col("valid_to").isNull() | (F.col("valid_to") > as_of))
-    if event_time is None:
-        return visible
-    visible &= F.col(EVENT) < as_of - F.lit(table.delay)
-    if longest is not None:
-        visible &= F.col(EVENT) >= as_of - F.lit(table.delay) - F.lit(longest)
-    return visible
+def _inside(
+    window: timedelta | None,
+    table: FeatureTable,
+    event_time: str | None,
+    first: datetime | None = None,
+    last: datetime | None = None,
+) -> Column:
+    """Whether an event lies in a window (None: no lower end) of the as_of, or of one between two given ones."""
+    at, end = F.col(EVENT), F.lit(last or F.col(AS_OF)) - F.lit(table.delay)
+    inside = at < end if event_time else at <= end
+    if window is None:
+        return inside
+    start = F.lit(first or F.col(AS_OF)) - F.lit(table.delay) - F.lit(window)
+    return inside & (at >= start if event_time else at > start)
 
 
-def _values(feature: Feature, column: FeatureColumn, table: FeatureTable, type_: T.DataType) -> Values:
-    inside = F.lit(True)
-    if column.window is not None:
-        inside = F.col(EVENT) >= F.col("event_timestamp") - F.lit(table.delay) - F.lit(column.window)
+def _values(column: FeatureColumn, table: FeatureTable, event_time: str | None, type_: T.DataType) -> Values:
+    feature = table.features[column.feature]
+    inside = _inside(column.window, table, event_time)
     if feature.where is not None:
         inside &= F.expr(feature.where)
     value = F.lit(1) if feature.argument == "*" else F.expr(feature.argument)

@@ -5,8 +5,11 @@ slice `as_of` of `gold.<model>_inputs`. What a model saw can so be read again.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -35,7 +38,9 @@ def run_training(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Outcome
 
 def run_scoring(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> Outcome:
     """Write what a model is given for the predictions of a night. Done once for a night, unless `rewrite`."""
-    return run_stage(lakehouse, "scoring_set", as_of, lambda outcome: _scoring(lakehouse, model, outcome, rewrite))
+    return run_stage(
+        lakehouse, "scoring_set", as_of, lambda outcome: _scoring(lakehouse, model, outcome, rewrite=rewrite)
+    )
 
 
 def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
@@ -47,8 +52,9 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     spine = spine.where(F.col("as_of").isin(built))
     outcome.notes.append(f"{model.name}: rows of {len(built)} nights, those whose features were built")
     table = f"gold.{model.name}_training"
-    rows = retrieve(lakehouse, model, spine).withColumns({"training_as_of": F.lit(outcome.as_of)})
-    commit = lakehouse.tables.replace(table, rows, slice_of={"training_as_of": [outcome.as_of]}, evolve=True)
+    with _held(spine) as held:
+        rows = retrieve(lakehouse, model, held).withColumns({"training_as_of": F.lit(outcome.as_of)})
+        commit = lakehouse.tables.replace(table, rows, slice_of={"training_as_of": [outcome.as_of]}, evolve=True)
     if commit.rows == 0:
         raise FeatureError(
             f"There is nothing to train {model.name} on.",
@@ -69,18 +75,29 @@ def nights_built(lakehouse: Lakehouse, model: Model, first: datetime, last: date
     return sorted(as_of for as_of in nights if all((as_of, key) in done for key in keys))
 
 
-def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, rewrite: bool) -> None:
+def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: bool) -> None:
     key = _key("scoring_set", model, outcome.as_of)
     if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "scoring_set", [outcome.as_of]):
         return
     spine = _spine(lakehouse, model, "score", outcome.as_of).where(F.col("as_of") == F.lit(outcome.as_of))
     table = f"gold.{model.name}_inputs"
-    rows = retrieve(lakehouse, model, spine)
-    commit = lakehouse.tables.replace(table, rows, slice_of={"as_of": [outcome.as_of]}, evolve=True)
+    with _held(spine) as held:
+        rows = retrieve(lakehouse, model, held)
+        commit = lakehouse.tables.replace(table, rows, slice_of={"as_of": [outcome.as_of]}, evolve=True)
     if commit.rows == 0:
         outcome.notes.append(f"{model.name}: the spine has no row for this night, nothing will be scored")
     outcome.measure(model.name, rows=commit.rows)
     outcome.targets.append(Target(model.name, key, table, commit.version))
+
+
+@contextmanager
+def _held(spine: DataFrame) -> Iterator[DataFrame]:
+    """The spine kept in memory: Feast reads it once per feature view."""
+    held = spine.coalesce(spine.sparkSession.sparkContext.defaultParallelism).persist()
+    try:
+        yield held
+    finally:
+        held.unpersist()
 
 
 def _key(stage: str, model: Model, as_of: datetime) -> str:
@@ -95,17 +112,7 @@ def _spine(lakehouse: Lakehouse, model: Model, which: str, as_of: datetime) -> D
         as_known(lakehouse.tables.read(f"silver.{name}__history"), as_of).createOrReplaceTempView(name)
     try:
         spine = lakehouse.spark.sql(_AS_OF.sub(literal(as_of), query))
-        needed = [*model.key, "as_of", *(["label", "label_known_at"] if which == "train" else [])]
-        if missing := [name for name in needed if name not in spine.columns]:
-            raise FeatureError(
-                f"The spine of model {model.name} lacks {', '.join(missing)}.", where=model.at("spine", which),
-                found="columns " + ", ".join(spine.columns), expected=", ".join(needed),
-            )  # fmt: skip
-        rest = [quoted(name) for name in spine.columns if name != "as_of"]
-        return spine.select(*rest, F.col("as_of").cast("timestamp"))
-    except FeatureError:
-        raise
-    except Exception as error:
+    except PySparkException as error:
         raise FeatureError(
             f"The spine of model {model.name} is not a query that Spark understands.",
             where=model.at("spine", which),
@@ -115,6 +122,14 @@ def _spine(lakehouse: Lakehouse, model: Model, which: str, as_of: datetime) -> D
     finally:
         for name in names:
             lakehouse.spark.catalog.dropTempView(name)
+    needed = [*model.key, "as_of", *(["label", "label_known_at"] if which == "train" else [])]
+    if missing := [name for name in needed if name not in spine.columns]:
+        raise FeatureError(
+            f"The spine of model {model.name} lacks {', '.join(missing)}.", where=model.at("spine", which),
+            found="columns " + ", ".join(spine.columns), expected=", ".join(needed),
+        )  # fmt: skip
+    rest = [quoted(name) for name in spine.columns if name != "as_of"]
+    return spine.select(*rest, F.col("as_of").cast("timestamp"))
 
 
 def as_known(history: DataFrame, as_of: datetime) -> DataFrame:

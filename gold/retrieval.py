@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from assay.config import Model
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
-from assay.tables import quoted
+from assay.tables import only_row, quoted
 from gold.store import apply, feature_store
 
 
@@ -35,7 +35,6 @@ def retrieve(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
         FeatureError: The spine lacks a column, has a key twice, or Feast would mix up two of its entities.
     """
     _check_columns(lakehouse, model, spine)
-    spine = spine.coalesce(lakehouse.spark.sparkContext.defaultParallelism).persist()
     rows = _check_rows(lakehouse, model, spine)
     found = _ask_feast(lakehouse, model, spine) if rows else _empty(lakehouse, model, spine)
     kept = [F.col(quoted(name)) for name in spine.columns if name != "as_of"]
@@ -53,7 +52,8 @@ def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFram
             features=store.get_feature_service(model.name),
             full_feature_names=True,
         )
-        return job.to_spark_df()
+        found: DataFrame = job.to_spark_df()
+        return found
     finally:
         lakehouse.spark.conf.unset("spark.sql.parser.quotedRegexColumnNames")  # Feast sets it and leaves it set
 
@@ -89,17 +89,17 @@ def _check_columns(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> None
 
 def _check_rows(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> int:
     """Count the spine's rows: a key stands once per as_of; and Feast, which tells rows apart by their keys written one
-    after the other, can tell them apart ((1, 12) and (11, 2) it could not)."""
-    several = {
-        name: table.keys for name in model.features if len((table := lakehouse.config.features[name]).keys) > 1
-    }
-    row = spine.agg(
-        F.count("*").alias("rows"),
-        F.count_distinct(F.struct(*model.key, "as_of")).alias("keys"),
-        *[F.count_distinct(F.struct(*keys)).alias(f"pairs {name}") for name, keys in several.items()],
-        *[F.count_distinct(F.concat(*keys)).alias(f"texts {name}") for name, keys in several.items()],
-    ).first()
-    assert row is not None  # an aggregate without groups has one row
+    after the other, can tell them apart ((1, 12) and (11, 2) it could not).
+    """
+    several = {name: table.keys for name in model.features if len((table := lakehouse.config.features[name]).keys) > 1}
+    row = only_row(
+        spine.agg(
+            F.count("*").alias("rows"),
+            F.count_distinct(F.struct(*model.key, "as_of")).alias("keys"),
+            *[F.count_distinct(F.struct(*keys)).alias(f"pairs {name}") for name, keys in several.items()],
+            *[F.count_distinct(F.concat(*keys)).alias(f"texts {name}") for name, keys in several.items()],
+        )
+    )
     if row["rows"] != row["keys"]:
         raise FeatureError(
             f"The spine of model {model.name} has a key more than once.", where=model.at("spine"),

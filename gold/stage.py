@@ -38,7 +38,9 @@ def run(lakehouse: Lakehouse, as_of: datetime, earlier: Sequence[datetime] = ())
 
 
 def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetime]) -> None:
-    others = [Outcome("features", night, status="done", spark_jobs=0) for night in sorted(set(earlier) - {outcome.as_of})]
+    others = [
+        Outcome("features", night, status="done", spark_jobs=0) for night in sorted(set(earlier) - {outcome.as_of})
+    ]
     outcomes = {night.as_of: night for night in (*others, outcome)}
     done = ledger.completed(lakehouse, "features", list(outcomes))
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from bronze import stage
 from assay.cli import parser, run
+from bronze import stage
 from jobs.common import night, open_from, show
 
 

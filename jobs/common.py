@@ -14,7 +14,7 @@ from assay.times import parse_as_of
 def open_from(arguments: argparse.Namespace) -> Lakehouse:
     """The lakehouse that a job's arguments name, logging set up."""
     lakehouse = open_lakehouse(arguments.conf_dir, arguments.env)
-    set_up_logging(arguments.verbose, lakehouse=lakehouse.name)
+    set_up_logging(verbose=arguments.verbose, lakehouse=lakehouse.name)
     return lakehouse
 
 
@@ -42,7 +42,9 @@ def line(outcome: Outcome) -> str:
         "train": ("promoted", "version", "trees"),
     }.get(outcome.stage, ("rows",))
     numbers = ", ".join(f"{outcome.total(name):,.0f} {name}" for name in told if _has(outcome, name))
-    return f"{outcome.stage:<13}{outcome.as_of:%Y-%m-%d %H:%M}Z  {numbers or 'nothing to do':<58} {outcome.seconds:6.1f} s"
+    return (
+        f"{outcome.stage:<13}{outcome.as_of:%Y-%m-%d %H:%M}Z  {numbers or 'nothing to do':<58} {outcome.seconds:6.1f} s"
+    )
 
 
 def _has(outcome: Outcome, metric: str) -> bool:

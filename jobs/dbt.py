@@ -9,8 +9,8 @@ from assay.dbt import build
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
-from jobs.common import open_from, show
 from assay.times import parse_as_of
+from jobs.common import open_from, show
 
 
 def project_dir(lakehouse: Lakehouse) -> Path:

@@ -20,7 +20,7 @@ STAGES = ("bronze", "silver", "features", "training_set", "train", "scoring_set"
 
 
 def run_night(
-    lakehouse: Lakehouse, as_of: datetime, progress: Callable[[str], None] = lambda stage: None
+    lakehouse: Lakehouse, as_of: datetime, progress: Callable[[str], None] = lambda _stage: None
 ) -> list[Outcome]:
     """Run a night: land, clean, build features, train if due, score, dbt, report.
 
@@ -35,7 +35,11 @@ def run_night(
     outcomes: list[Outcome] = []
     with lease(lakehouse, STAGES):
         try:
-            for name, stage in (("bronze", bronze.stage.run), ("silver", silver.stage.run), ("features", gold.stage.run)):
+            for name, stage in (
+                ("bronze", bronze.stage.run),
+                ("silver", silver.stage.run),
+                ("features", gold.stage.run),
+            ):
                 progress(name)
                 outcomes.append(stage(lakehouse, as_of))
             for model in lakehouse.config.models.values():

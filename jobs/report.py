@@ -16,7 +16,11 @@ from jobs.common import night, open_from, show
 
 def page(lakehouse: Lakehouse, as_of: datetime) -> Path:
     """Where the page of a night lies."""
-    name = f"{as_of:%Y-%m-%d}.html" if as_of.time() == lakehouse.config.file.night.as_of else f"{as_of:%Y-%m-%dT%H-%M}.html"
+    name = (
+        f"{as_of:%Y-%m-%d}.html"
+        if as_of.time() == lakehouse.config.file.night.as_of
+        else f"{as_of:%Y-%m-%dT%H-%M}.html"
+    )
     return lakehouse.folder("reports") / name
 
 

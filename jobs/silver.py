@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from silver import stage
 from assay.cli import parser, run
 from jobs.common import night, open_from, show
+from silver import stage
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -17,7 +17,9 @@ def main(arguments: Sequence[str]) -> None:
     given = options.parse_args(arguments)
     lakehouse = open_from(given)
     if given.limit < 1:
-        raise ConfigError("The limit is not a number of rows.", where="--limit", found=given.limit, expected="1 or more")
+        raise ConfigError(
+            "The limit is not a number of rows.", where="--limit", found=given.limit, expected="1 or more"
+        )
     columns, rows, more = catalog.ask(lakehouse, given.query, given.limit)
     if given.json:
         print(json.dumps({"columns": columns, "rows": rows, "more": more}, default=str))  # noqa: T201  # a command's answer

@@ -44,18 +44,19 @@ class Artifact:
 def load(folder: Path) -> Artifact:
     """Read a model back; ModelError where the trees are not those that the recipe was written for."""
     try:
-        recipe = json.loads((folder / RECIPE).read_text())
+        recipe = json.loads((folder / RECIPE).read_text(encoding="utf-8"))
         booster = (folder / TREES).read_bytes()
-    except (OSError, ValueError) as error:
+        expected = recipe["trees_sha256"]
+        inputs = Inputs.from_json(recipe["inputs"])
+        loaded = Artifact(recipe["model"], booster, int(recipe["best_iteration"]), inputs, recipe["about"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            "A model's artifacts cannot be read.", where=str(folder), found=str(error),
+            "A model's artifacts cannot be read.", where=str(folder), found=f"{type(error).__name__}: {error}",
             expected=f"{TREES} and {RECIPE}", do="train again, or promote another version",
         ) from error  # fmt: skip
-    found = hashlib.sha256(booster).hexdigest()
-    if found != recipe["trees_sha256"]:
+    if loaded.sha256 != expected:
         raise ModelError(
-            "A model's trees are not the ones that were trained.", where=str(folder / TREES), found=found,
-            expected=recipe["trees_sha256"], do="do not use it; train again, or promote another version",
+            "A model's trees are not the ones that were trained.", where=str(folder / TREES), found=loaded.sha256,
+            expected=expected, do="do not use it; train again, or promote another version",
         )  # fmt: skip
-    inputs = Inputs.from_json(recipe["inputs"])
-    return Artifact(recipe["model"], booster, int(recipe["best_iteration"]), inputs, recipe["about"])
+    return loaded

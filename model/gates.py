@@ -66,9 +66,7 @@ def check_gates(model: Model) -> None:
     """Raise ConfigError where a model names a gate or a limit that does not exist."""
     for name, limits in model.gates.items():
         if name not in GATES:
-            raise model.error(
-                f"There is no gate {name!r}.", "gates", name, found=name, expected=nearest(name, GATES)
-            )
+            raise model.error(f"There is no gate {name!r}.", "gates", name, found=name, expected=nearest(name, GATES))
         for limit, value in limits.items():
             if limit not in ("min", "max"):
                 raise model.error(

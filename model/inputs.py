@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay.errors import ModelError
-from assay.tables import quoted
+from assay.tables import only_row, quoted
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,10 @@ def fit(training: DataFrame, names: Sequence[str], categorical: Sequence[str]) -
         )
     found: dict[str, tuple[str, ...]] = {}
     if categorical:
-        row = training.agg(
-            *[F.sort_array(F.collect_set(F.col(quoted(name)).cast("string"))).alias(name) for name in categorical]
-        ).first()
-        assert row is not None  # an aggregate without groups has one row
+        row = only_row(
+            training.agg(
+                *[F.sort_array(F.collect_set(F.col(quoted(name)).cast("string"))).alias(name) for name in categorical]
+            )
+        )
         found = {name: tuple(row[name]) for name in categorical}
-    return Inputs(tuple([*categorical, *(name for name in names if name not in categorical)]), found)
+    return Inputs((*categorical, *(name for name in names if name not in categorical)), found)

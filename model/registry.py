@@ -1,6 +1,7 @@
 """MLflow: where trainings are logged, models are registered, and the champion is found."""
 
 import json
+import math
 import os
 import tempfile
 import warnings
@@ -99,7 +100,7 @@ def log_training(
         mlflow.log_params({**model.xgboost.model_dump(mode="json"), "best_iteration": trained.best_iteration})
         mlflow.log_metrics({
             f"{split}_{metric}": float(value)
-            for split, found in metrics.items() for metric, value in asdict(found).items() if value == value
+            for split, found in metrics.items() for metric, value in asdict(found).items() if not math.isnan(value)
         })  # fmt: skip
         dataset = mlflow.data.load_delta(
             path=lakehouse.tables.path(f"gold.{model.name}_training"), version=about["training_version"],

@@ -10,7 +10,7 @@ from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
 from assay.stages import run_stage
-from assay.tables import quoted
+from assay.tables import only_row, quoted
 from model.predict import check_scores, finite_count, predict
 from model.registry import Champion, champion
 
@@ -21,10 +21,10 @@ def run(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = 
     Raises:
         ModelError: There is no champion, its trees were tampered with, or a score is not a probability.
     """
-    return run_stage(lakehouse, "score", as_of, lambda outcome: _score(lakehouse, model, outcome, rewrite))
+    return run_stage(lakehouse, "score", as_of, lambda outcome: _score(lakehouse, model, outcome, rewrite=rewrite))
 
 
-def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, rewrite: bool) -> None:
+def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: bool) -> None:
     key = ledger.key_of("score", model.name, outcome.as_of)
     if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "score", [outcome.as_of]):
         return
@@ -48,12 +48,13 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, rewrite: bool) 
         F.lit(outcome.run_id).alias("run_id"),
     ).persist()  # fmt: skip
     try:
-        row = scored.agg(
-            F.count("*").alias("rows"),
-            F.count_distinct(F.struct(*model.key)).alias("keys"),
-            finite_count().alias("finite"),
-        ).first()
-        assert row is not None  # an aggregate without groups has one row
+        row = only_row(
+            scored.agg(
+                F.count("*").alias("rows"),
+                F.count_distinct(F.struct(*model.key)).alias("keys"),
+                finite_count().alias("finite"),
+            )
+        )
         check_scores(model.name, row["rows"], row["keys"], row["finite"], asked=inputs.count())
         commit = lakehouse.tables.replace(table, scored, slice_of={"as_of": [outcome.as_of]}, evolve=True)
     finally:

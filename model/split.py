@@ -27,7 +27,7 @@ def assign(nights: Sequence[tuple[datetime, datetime]], split: Split) -> Mapping
     result = {as_of: GAP for as_of, _ in ordered}
     end: datetime | None = None
     for name, length in ((HOLDOUT, split.holdout), (VALIDATION, split.validation), (TRAIN, None)):
-        usable = [as_of for as_of, known_at in ordered if end is None or known_at <= end]
+        usable = [as_of for as_of, known_at in ordered if end is None or (as_of < end and known_at <= end)]
         chosen = [as_of for as_of in usable if length is None or as_of > usable[-1] - length]
         if not chosen:
             raise ModelError(

@@ -47,9 +47,7 @@ Fails = Callable[[Value], SparkColumn]
 _CHECKS: dict[str, tuple[Callable[[Column], Any], Fails, Callable[[Any], str]]] = {}
 
 
-def check(
-    name: str, setting: Callable[[Column], Any], message: Callable[[Any], str]
-) -> Callable[[Fails], Fails]:
+def check(name: str, setting: Callable[[Column], Any], message: Callable[[Any], str]) -> Callable[[Fails], Fails]:
     """Register a check: its name, the setting that turns it on (None: off), and what to say where it fails."""
 
     def register(function: Fails) -> Fails:
@@ -69,24 +67,27 @@ def _required(value: Value) -> SparkColumn:
     return value.text.isNull()
 
 
-@check("min", lambda column: column.min, lambda least: f"is below {least:g}")
+@check("min", lambda column: column.min, lambda least: f"is below {least:.15g}")
 def _min(value: Value) -> SparkColumn:
     return value.value < F.lit(value.column.min)
 
 
-@check("max", lambda column: column.max, lambda most: f"is above {most:g}")
+@check("max", lambda column: column.max, lambda most: f"is above {most:.15g}")
 def _max(value: Value) -> SparkColumn:
     return value.value > F.lit(value.column.max)
 
 
 @check("allowed", lambda column: column.allowed, lambda allowed: "is none of " + ", ".join(map(str, allowed)))
 def _allowed(value: Value) -> SparkColumn:
-    return ~value.value.isin(list(value.column.allowed or ()))
+    allowed = [F.lit(item) for item in value.column.allowed or ()]
+    if value.column.type == "string":  # codes that YAML reads as numbers
+        allowed = [item.cast("string") for item in allowed]
+    return ~value.value.isin(allowed)
 
 
 @check("pattern", lambda column: column.pattern, lambda pattern: f"does not match {pattern}")
 def _pattern(value: Value) -> SparkColumn:
-    return ~value.text.rlike(f"^(?:{value.column.pattern})$")
+    return ~value.text.rlike(rf"\A(?:{value.column.pattern})\z")
 
 
 def checks_of(source: Source, values: list[Value]) -> list[Check]:

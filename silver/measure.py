@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay.config import Source
-from assay.tables import quoted
+from assay.tables import only_row, quoted
 from silver.check_result import CheckResult
 from silver.checks import Check
 
@@ -35,14 +35,15 @@ def count(checked: DataFrame, source: Source) -> Counts:
     """Count a checked batch (cached by the caller)."""
     columns = [*source.columns, *source.derived]
     accepted = F.col("reasons").isNull()
-    row = checked.agg(
-        F.count("*").alias("rows"),
-        F.count("reasons").alias("rejected"),
-        *[F.count_if(F.col(quoted(name)).isNull()).alias(f"missing {name}") for name in columns],
-        *[F.min(F.when(accepted, F.col(quoted(name)))).alias(f"least {name}") for name in source.key],
-        *[F.max(F.when(accepted, F.col(quoted(name)))).alias(f"most {name}") for name in source.key],
-    ).first()
-    assert row is not None  # an aggregate without groups has one row
+    row = only_row(
+        checked.agg(
+            F.count("*").alias("rows"),
+            F.count("reasons").alias("rejected"),
+            *[F.count_if(F.col(quoted(name)).isNull()).alias(f"missing {name}") for name in columns],
+            *[F.min(F.when(accepted, F.col(quoted(name)))).alias(f"least {name}") for name in source.key],
+            *[F.max(F.when(accepted, F.col(quoted(name)))).alias(f"most {name}") for name in source.key],
+        )
+    )
     return Counts(
         rows=row["rows"],
         rejected=row["rejected"],

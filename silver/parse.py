@@ -1,5 +1,6 @@
 """Raw text to typed values: one function per column type, NULL where the text is not of that type."""
 
+import re
 from collections.abc import Callable
 
 from pyspark.sql import Column as SparkColumn
@@ -9,7 +10,9 @@ from assay.config import Column
 
 Parser = Callable[[SparkColumn, Column, str], SparkColumn]
 
-_ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)\s*$"
+_DOUBLE = r"^\s*[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d+)?\s*$"
+_LOCAL = r"^\s*\d{4}-\d{2}-\d{2}[T ]\d{1,2}(:\d{1,2}(:\d{1,2}([.]\d*)?)?)?\s*$"
+_ZONE_LETTERS = "VzOXxZ"
 
 
 def text_of(name: str, nulls: tuple[str, ...]) -> SparkColumn:
@@ -39,8 +42,8 @@ def _cast(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
 
 
 def _double(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
-    value = text.try_cast("double")
-    return F.when(~F.isnan(value) & (F.abs(value) != float("inf")), value)
+    value = F.when(text.rlike(_DOUBLE), text.try_cast("double"))
+    return F.when(F.abs(value) != float("inf"), value)
 
 
 def _whole(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
@@ -55,10 +58,12 @@ def _date(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
 
 
 def _timestamp(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
-    value = F.try_to_timestamp(text, F.lit(column.format)) if column.format else text.try_cast("timestamp")
-    if not column.format:
-        value = F.when(text.rlike(r"^\s*\d{4}-\d{2}-\d{2}[T ]\d"), value)
-    return F.when(text.rlike(_ZONE), value).otherwise(F.to_utc_timestamp(value, zone))
+    if column.format:
+        value = F.try_to_timestamp(text, F.lit(column.format))
+        zoned = any(letter in re.sub("'[^']*'", "", column.format) for letter in _ZONE_LETTERS)
+        return value if zoned else F.to_utc_timestamp(value, zone)
+    value = F.when(text.rlike(r"^\s*\d{4}-\d{2}-\d{2}[T ]\d"), text.try_cast("timestamp"))
+    return F.when(text.rlike(_LOCAL), F.to_utc_timestamp(value, zone)).otherwise(value)
 
 
 def _hhmm(text: SparkColumn, column: Column, zone: str) -> SparkColumn:

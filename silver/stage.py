@@ -5,7 +5,7 @@ what is known already), or `silver.<source>__quarantine` with every reason. The 
 All writes of a batch can be repeated: after a crash the same batch is done again and changes nothing that was done.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from assay.errors import TableError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
 from assay.stages import run_stage, side_by_side
-from assay.tables import literal, quoted
+from assay.tables import literal, only_row, quoted
 from silver import expectations
 from silver.check_result import CheckResult
 from silver.measure import Counts, count, results
@@ -144,12 +144,13 @@ def _write_history(
     existing, begun = _existing(lakehouse, table, source, batch, incoming, counts)
     versions = chain(existing, incoming, source.key, content).persist()
     try:
-        row = versions.agg(
-            F.count_if(F.col("is_new") & F.col("kept")).alias("accepted"),
-            F.count_if(F.col("is_new") & ~F.col("kept")).alias("duplicates"),
-            F.count_if(~F.col("is_new")).alias("touched"),
-        ).first()
-        assert row is not None  # an aggregate without groups has one row
+        row = only_row(
+            versions.agg(
+                F.count_if(F.col("is_new") & F.col("kept")).alias("accepted"),
+                F.count_if(F.col("is_new") & ~F.col("kept")).alias("duplicates"),
+                F.count_if(~F.col("is_new")).alias("touched"),
+            )
+        )
         if row["touched"] or begun:
             version = _merge(lakehouse, table, source, versions, counts.key_range)
         elif row["accepted"] or not lakehouse.tables.exists(table):

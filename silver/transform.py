@@ -51,7 +51,7 @@ def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[Data
             typed(text_of(quoted(name), source.nulls), column, time_zone).alias(name)
             for name, column in source.columns.items()
         ],
-        "extra", "corrupt", F.col("raw").alias("raw_text"), "available_at", *ORIGIN,
+        "extra", "corrupt", F.col("raw").alias("__raw"), "available_at", *ORIGIN,
     )  # fmt: skip
     for name, derived in source.derived.items():
         parsed = _derive(parsed, source, name, derived.expr)
@@ -72,7 +72,7 @@ def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[Data
     any_fails = F.greatest(F.lit(False), F.lit(False), *[item.fails for item in checks])
     reasons = F.when(F.col("corrupt").isNotNull(), unreadable).when(any_fails, failing)
     judged = parsed.select("*", reasons.alias("reasons"))
-    kept = F.coalesce(F.col("raw_text"), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))
+    kept = F.coalesce(F.col("__raw"), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))
     return judged.select(
         *[quoted(name) for name in (*source.columns, *source.derived)],
         _valid_from(source).alias("valid_from"),

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from assay.errors import ConfigError, nearest
 
-_IDENTIFIER = re.compile(r"^[a-z_][a-z0-9_]{0,62}$", re.IGNORECASE)
+_IDENTIFIER = re.compile(r"^[a-z_][a-z0-9_]{0,62}\Z", re.IGNORECASE | re.ASCII)
 
 
 def _identifier(name: str) -> str:

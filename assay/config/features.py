@@ -11,8 +11,6 @@ from assay.config.base import Config, Document, Identifier
 from assay.errors import nearest
 from assay.times import Duration, format_duration
 
-LIFETIME = "lifetime"
-
 
 @dataclass(frozen=True)
 class FeatureColumn:
@@ -130,7 +128,8 @@ class FeatureTable(Document):
         columns: list[FeatureColumn] = []
         for name, feature in self.features.items():
             if feature.within is not None:
-                columns.append(FeatureColumn(name, name, None if feature.within == LIFETIME else feature.within))
+                window = feature.within if isinstance(feature.within, timedelta) else None
+                columns.append(FeatureColumn(name, name, window))
             else:
                 windows = feature.windows or self.windows
                 columns += [FeatureColumn(f"{name}_{format_duration(window)}", name, window) for window in windows]

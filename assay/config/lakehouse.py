@@ -2,7 +2,6 @@
 
 from datetime import time
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -10,27 +9,25 @@ from assay.config.base import Config, Document, Identifier
 from assay.config.features import FeatureTable
 from assay.config.model import Model
 from assay.config.source import Source
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{name!r} is not a time zone of the IANA database, such as America/New_York") from error
-    return name
+from assay.times import TimeZone
 
 
 def _night(text: object) -> object:
+    if not isinstance(text, (str, time)):
+        raise ValueError('a time of day is written in quotes, "19:30 UTC": YAML reads it as a number otherwise')  # noqa: TRY004  # pydantic's word for it
     return text.removesuffix(" UTC") if isinstance(text, str) else text
 
 
-TimeZone = Annotated[str, AfterValidator(_zone)]
+def _utc(value: time) -> time:
+    if value.utcoffset():
+        raise ValueError('a night is told in UTC, as in "19:30 UTC"')
+    return value.replace(tzinfo=None)
 
 
 class Night(Config):
     """When the nightly run is meant to see the world."""
 
-    as_of: Annotated[time, BeforeValidator(_night)] = time(0)
+    as_of: Annotated[time, BeforeValidator(_night), AfterValidator(_utc)] = time(0)
     """Time of day in UTC, `"00:00 UTC"`."""
 
 

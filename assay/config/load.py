@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from assay.config.base import Document, Origin
 from assay.config.environment import Environment
@@ -64,34 +65,67 @@ def load_environment(conf_dir: Path, name: str) -> Environment:
             f"There is no environment {name!r}.", where=str(folder), found=name, expected=nearest(name, known)
         )
     data, origin = read_yaml(path)
-    return _validate({"name": name, **_expand(data, origin)}, Environment, origin)
+    _name_is_the_files(data, name, origin)
+    return _validate({**_expand(data, origin), "name": name}, Environment, origin, show=False)
 
 
 def read_document(path: Path, kind: type[D], **given: str) -> D:
     """One file as its model; `given` are values that the file does not say itself."""
     data, origin = read_yaml(path)
-    return _validate({**given, **data}, kind, origin)
+    if "name" in given:
+        _name_is_the_files(data, given["name"], origin)
+    return _validate({**data, **given}, kind, origin)
+
+
+def _name_is_the_files(data: dict[str, Any], name: str, origin: Origin) -> None:
+    if data.get("name", name) != name:
+        raise ConfigError(
+            "The name is not the file's.", where=origin.at("name"), found=data["name"], expected=name, do="leave it out"
+        )
 
 
 def _read_folder(folder: Path, kind: type[D]) -> dict[str, D]:
+    if strays := sorted(folder.glob("*.yaml")):
+        raise ConfigError("A configuration file would not be read.", where=str(strays[0]), do="rename it to .yml")
     files = sorted(folder.glob("*.yml"))
     return {path.stem: read_document(path, kind, name=path.stem) for path in files}
 
 
-def _validate(data: dict[str, Any], kind: type[D], origin: Origin) -> D:
+def _validate(data: dict[str, Any], kind: type[D], origin: Origin, *, show: bool = True) -> D:
+    """The typed document; the error shows the value met only where it can be no secret."""
     try:
         return kind.model_validate(data).located(origin)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = tuple(part for part in first["loc"] if part != "[key]")
-        context = first.get("ctx", {})
-        if first["type"] == "unknown_key":
-            path = (*path, context["key"])
+        first = _most_telling(error.errors(include_url=False), origin)
+        told = first["msg"].removeprefix("Value error, ")
+        hidden = not show or first["type"] in ("missing", "unknown_key", "value_error")
         raise ConfigError(
-            f"The configuration is not valid: {first['msg'].removeprefix('Value error, ')}.",
-            where=origin.at(*path),
-            found=_short(first["input"]) if first["type"] not in ("missing", "unknown_key", "value_error") else None,
+            f"The configuration is not valid: {told}{'' if told.endswith(('.', '?')) else '.'}",
+            where=origin.at(*_path(first, origin)),
+            found=None if hidden else _short(first["input"]),
         ) from error
+
+
+def _path(error: ErrorDetails, origin: Origin) -> tuple[str | int, ...]:
+    """The keys that lead to an error, without the names that pydantic gives to the alternatives of a type."""
+    path: tuple[str | int, ...] = ()
+    for part in error["loc"]:
+        if (*path, part) in origin.lines:
+            path = (*path, part)
+    if error["type"] == "unknown_key":
+        return (*path, error["ctx"]["key"])
+    return (*path, error["loc"][-1]) if error["type"] == "missing" or (not path and error["loc"]) else path
+
+
+def _most_telling(errors: Sequence[ErrorDetails], origin: Origin) -> ErrorDetails:
+    """The first error; where the alternatives of a type give several, the deepest, or one with a hint."""
+    place = _path(errors[0], origin)
+    rivals = [error for error in errors if _path(error, origin)[: len(place)] == place]
+
+    def rank(error: ErrorDetails) -> tuple[bool, int, bool]:
+        return "did you mean" in error["msg"], len(_path(error, origin)), error["type"] != "unknown_key"
+
+    return max(rivals, key=rank)
 
 
 def _short(value: object) -> str:

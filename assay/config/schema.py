@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from assay.config.base import Config
 from assay.config.environment import Environment
 from assay.config.features import Feature, FeatureTable
 from assay.config.lakehouse import LakehouseFile
 from assay.config.model import Model
 from assay.config.source import Derived, Source
 
-FILES = {
+FILES: dict[str, type[Config]] = {
     "lakehouse": LakehouseFile,
     "source": Source,
     "features": FeatureTable,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from assay.config.base import Config, Document, Identifier
-from assay.times import Duration
+from assay.times import Duration, TimeZone
 
 RESERVED = {
     "source_file", "source_position", "batch", "available_at", "landed_at", "valid_from", "valid_to",
@@ -102,7 +102,7 @@ class Column(Config):
     format: str | None = None
     """Spark's datetime pattern, for date and timestamp."""
 
-    time_zone: str | None = None
+    time_zone: TimeZone | None = None
     """Zone of timestamps that carry none; the lakehouse's by default."""
 
     @model_validator(mode="after")
@@ -111,6 +111,8 @@ class Column(Config):
             raise ValueError(f"min and max are for numbers, not for type {self.type}")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"min {self.min} is above max {self.max}")
+        if self.type != "boolean" and any(isinstance(value, bool) for value in self.allowed or ()):
+            raise ValueError("allowed has a truth value: put quotes around yes, no, on, off, true, false")
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
@@ -174,6 +176,8 @@ class Source(Document):
         names = {*self.columns, *self.derived}
         if both := set(self.columns) & set(self.derived):
             raise ValueError(f"{', '.join(sorted(both))}: both a column and derived")
+        if len(names) > len({name.lower() for name in names}):
+            raise ValueError("columns that differ only in upper and lower case are one column in SQL")
         if taken := {name for name in names if name.lower() in RESERVED}:
             raise ValueError(f"{', '.join(sorted(taken))}: reserved for assay's own columns")
         for name in self.key:

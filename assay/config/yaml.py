@@ -32,7 +32,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], Origin]:
                 raise ConfigError("YAML aliases are not used in configuration.", where=f"{path}:{line}")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}:{mark.line + 1}" if mark else str(path)
         problem = getattr(error, "problem", None) or str(error)
@@ -40,7 +40,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], Origin]:
     if not isinstance(data, dict):
         raise ConfigError("A configuration file holds no mapping.", where=str(path), expected="key: value lines")
     lines: dict[tuple[str | int, ...], int] = {}
-    _collect(node, (), lines, path)
+    if node is not None:
+        _collect(node, (), lines, path)
     return data, Origin(str(path), lines)
 
 

@@ -125,7 +125,10 @@ def _feeds(lakehouse: Lakehouse, numbers: dict[str, dict[str, dict[str, float]]]
         files = lakehouse.tables.read("ops.files").where("status = 'landed'")
         newest = {
             row["source"]: row["newest"].replace(tzinfo=UTC)
-            for row in files.groupBy("source").agg(F.max("available_at").alias("newest")).where("newest is not null").collect()
+            for row in files.groupBy("source")
+            .agg(F.max("available_at").alias("newest"))
+            .where("newest is not null")
+            .collect()
         }
     bronze, silver = numbers.get("bronze", {}), numbers.get("silver", {})
     rows = []
@@ -144,7 +147,9 @@ def _rejects(
 ) -> tuple[RejectRow, ...]:
     rows = []
     for source, counts in numbers.get("silver", {}).items():
-        reasons = {name.removeprefix("rejected "): int(rows) for name, rows in counts.items() if name.startswith("rejected")}
+        reasons = {
+            name.removeprefix("rejected "): int(rows) for name, rows in counts.items() if name.startswith("rejected")
+        }
         examples = _examples(lakehouse, source, as_of) if reasons else {}
         for reason, rejected in reasons.items():
             check, _, column = reason.partition(":")
@@ -219,7 +224,9 @@ def _scores(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Scores | Non
     if not lakehouse.tables.exists(table):
         return None
     place = F.least(F.floor(F.col("score") * SCORE_BINS), F.lit(SCORE_BINS - 1)).cast("int")
-    rows = lakehouse.tables.read(table).where(F.col("as_of") == F.lit(as_of)).groupBy(place.alias("bin")).count().collect()
+    rows = (
+        lakehouse.tables.read(table).where(F.col("as_of") == F.lit(as_of)).groupBy(place.alias("bin")).count().collect()
+    )
     counts = {row["bin"]: row["count"] for row in rows}
     if not counts:
         return None
@@ -235,9 +242,13 @@ def _rows_of(lakehouse: Lakehouse, table: str, as_of: datetime, read: Callable[[
 
 def _realised(lakehouse: Lakehouse, as_of: datetime) -> tuple[NightQuality, ...]:
     """The nights whose outcomes are known, from the dbt model."""
-    rows = _rows_of(lakehouse, QUALITY, as_of, lambda found: found.where("flights_known > 0").orderBy("as_of").collect())
+    rows = _rows_of(
+        lakehouse, QUALITY, as_of, lambda found: found.where("flights_known > 0").orderBy("as_of").collect()
+    )
     return tuple(
-        NightQuality(row["as_of"].replace(tzinfo=UTC), row["flights_known"], row["auc"], row["baseline_auc"], row["log_loss"])
+        NightQuality(
+            row["as_of"].replace(tzinfo=UTC), row["flights_known"], row["auc"], row["baseline_auc"], row["log_loss"]
+        )
         for row in rows
     )
 

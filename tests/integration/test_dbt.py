@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from assay import dbt
 from assay.errors import DbtError
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
-JARS = Path(os.environ.get("ASSAY_TEST_JARS", Path(sys.prefix) / "jars"))
+JARS = Path(sys.prefix) / "jars"
 
 OUTCOMES = (
     "carrier string, flight int, origin string, dest string, flight_date date, sched_dep_time int, arr_delay int, "
@@ -130,30 +128,6 @@ class Lakehouse:
 
     def version(self, model: str) -> int:
         return int(self.spark.sql(f"describe history delta.`{self.folder}/gold/{model}`").first()["version"])  # type: ignore[index]
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A session with Delta and the catalog in memory."""
-    os.environ["TZ"] = "UTC"
-    time.tzset()
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    jars = ",".join(str(jar) for jar in JARS.glob("*.jar"))
-    session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.jars", jars)
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("catalog")))
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", "2")
-        .config("spark.databricks.delta.snapshotPartitions", "2")
-        .config("spark.ui.enabled", "false")
-        .config("spark.log.level", "ERROR")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
 
 
 @pytest.fixture

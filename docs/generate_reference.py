@@ -1,0 +1,198 @@
+# ruff: noqa: INP001  # a script, no package
+"""Writes docs/reference.md from the code: `.venv/bin/python docs/generate_reference.py`; a test says when to."""
+
+import argparse
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from assay import errors, lease, ledger
+from assay.cli import COMMANDS
+from assay.config.schema import schemas
+from bronze import stage as bronze_stage
+from bronze.readers import FORMATS
+from gold.aggregates import AGGREGATES
+from model.gates import GATES
+
+PAGE = Path(__file__).with_name("reference.md")
+
+_FILES = {
+    "lakehouse": "`conf/<lakehouse>/lakehouse.yml`",
+    "source": "A source: `conf/<lakehouse>/sources/<name>.yml`",
+    "features": "A feature table: `conf/<lakehouse>/features/<name>.yml`",
+    "model": "A model: `conf/<lakehouse>/models/<name>.yml`",
+    "environment": "An environment: `conf/env/<name>.yml`",
+}
+
+_HEAD = """\
+# Reference
+
+Written from the code by `docs/generate_reference.py`. Change the code's own descriptions, then run it again.
+"""
+
+_CONFIGURATION = """\
+## Configuration
+
+One file, one object; its name is the file's name without `.yml`. Unknown keys are errors. A duration is a whole number
+and a unit: `90s`, `15m`, `1h`, `7d`, `2w`. A name has letters, digits and single underscores; `__` is kept for assay's
+own tables. `${NAME}` in an environment's file is the environment variable of that name. YAML aliases are refused.
+
+The same as JSON Schemas, for editors: `assay schema --to docs/schemas`.
+"""
+
+
+class _Built(Exception):  # noqa: N818  # not an error: it carries a parser out of a job's main
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self.parser = parser
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    """The argument parser of a subcommand, without running it."""
+
+    def stop(parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        raise _Built(parser)
+
+    with patch.object(argparse.ArgumentParser, "parse_args", stop):
+        try:
+            importlib.import_module(f"jobs.{command}").main([])
+        except _Built as built:
+            return built.parser
+    raise AssertionError(f"jobs/{command}.py parses no arguments")
+
+
+def page() -> str:
+    """The reference as Markdown."""
+    parts = [_HEAD, *_commands(), *_exit_codes(), _CONFIGURATION, *_configuration(), *_registries(), *_ops()]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def _commands() -> Iterator[str]:
+    yield "## Commands\n\nEach is also a file for Spark: `spark-submit jobs/<command>.py` with the same options.\n"
+    shared = {action.dest: action for action in parser_of("validate")._actions if action.dest != "help"}  # noqa: SLF001
+    yield "Every command takes:\n\n" + _table(("option", "meaning"), map(_option, shared.values()))
+    for name, text in COMMANDS.items():
+        own = [a for a in parser_of(name)._actions if a.dest not in shared and a.dest != "help"]  # noqa: SLF001
+        table = "\n\n" + _table(("option", "meaning"), map(_option, own)) if own else ""
+        yield f"### `assay {name}`\n\n{text[0].upper()}{text[1:]}.{table}"
+
+
+def _option(action: argparse.Action) -> tuple[str, str]:
+    words = ", ".join(action.option_strings) or "|".join(action.choices or [action.dest])
+    takes_value = action.option_strings and action.nargs != 0
+    value = f" {(action.metavar or action.dest.upper())}" if takes_value else ""
+    notes = ["required"] if action.required and action.option_strings else []
+    if takes_value and action.default is not None and "ASSAY_" not in (action.help or ""):
+        notes.append(f"`{action.default}` by default")
+    return f"`{words}{value}`", "; ".join([action.help or "", *notes])
+
+
+def _exit_codes() -> Iterator[str]:
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.AssayError)]
+    rows = [(str(kind.exit_code), f"`{kind.__name__}`", _summary(kind)) for kind in kinds if kind.exit_code != 1]
+    rows += [("0", "", "All went well."), ("1", "", "A defect of assay: there is a stack trace.")]
+    rows += [("130", "", "Interrupted from the keyboard. Run the same command again to go on.")]
+    yield "## Exit codes\n\n" + _table(("code", "error", "meaning"), sorted(rows, key=lambda row: int(row[0])))
+
+
+def _configuration() -> Iterator[str]:
+    for kind, schema in schemas().items():
+        title, definitions = _FILES[kind], schema.get("$defs", {})
+        yield f"### {title}\n\n{_text(schema.get('description', ''))}\n\n{_keys(schema, definitions)}"
+        for name, definition in sorted(definitions.items()):
+            full = next(item for item in definition.get("anyOf", [definition]) if "properties" in item)
+            yield f"#### {name}, in a file of kind {kind}\n\n{_text(full.get('description', ''))}\n\n{_keys(full, definitions)}"
+
+
+def _keys(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    needed = set(schema.get("required", []))
+
+    def kinds(item: Mapping[str, Any]) -> str:
+        return str(definitions.get(_type(item), {}).get("description", ""))  # pydantic says it once
+
+    rows = [
+        (f"`{key}`", _type(item), _default(item, needed=key in needed), _text(item.get("description") or kinds(item)))
+        for key, item in schema["properties"].items()
+    ]
+    return _table(("key", "type", "default", "meaning"), rows)
+
+
+def _type(item: Mapping[str, Any]) -> str:
+    if "$ref" in item:
+        return str(item["$ref"]).rpartition("/")[2]
+    if "enum" in item or "const" in item:
+        return " or ".join(f"`{value}`" for value in item.get("enum", [item.get("const")]))
+    if alternatives := item.get("anyOf"):
+        return " or ".join(dict.fromkeys(_type(one) for one in alternatives if one.get("type") != "null"))
+    if str(item.get("pattern", "")).endswith("(s|m|h|d|w)$"):
+        return "duration"
+    match item.get("type"):
+        case "array":
+            kind = f"list of {_type(item.get('items', {}))}"
+        case "object":
+            of = item.get("additionalProperties")
+            kind = f"names to {_type(of)}" if isinstance(of, dict) else "mapping"
+        case other:
+            kind = str(item.get("format") or other or "any")
+    return kind
+
+
+def _default(item: Mapping[str, Any], *, needed: bool) -> str:
+    if needed:
+        return "**required**"
+    value = item.get("default")
+    if value in (None, {}, [], "", "PT0S") or isinstance(value, dict):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _registries() -> Iterator[str]:
+    yield "## Aggregates\n\n" + _registry("aggregate", AGGREGATES)
+    yield "## Gates\n\nEach takes `min`, `max` or both, over the holdout.\n\n" + _registry("gate", GATES)
+    rows = [
+        (f"`{ending}`" + (f", `{ending}.gz`" if kind != "parquet" else ""), f"`{kind}`")
+        for ending, kind in FORMATS.items()
+    ]
+    yield "## File formats\n\n" + _table(("the file's name ends in", "format"), rows)
+
+
+def _registry(what: str, known: Mapping[str, Callable[..., Any]]) -> str:
+    return _table((what, "meaning"), [(f"`{name}`", _summary(function)) for name, function in known.items()])
+
+
+def _ops() -> Iterator[str]:
+    yield "## The ledger's tables"
+    tables = (
+        ("`ops.runs`: a row per run of a stage", ledger.SCHEMA),
+        ("`ops.files`: a row per file seen in a landing folder", bronze_stage.FILES_SCHEMA),
+        ("`ops.leases`: a row per stage, and who runs it", lease._SCHEMA),  # noqa: SLF001
+    )
+    for title, schema in tables:
+        columns = re.split(r",\s*(?![^<]*>)", schema.strip())
+        yield f"### {title}\n\n" + _table(("column", "type"), [_column(text) for text in columns])
+    yield "`ops.metrics` is a view of `ops.runs`: a row per number in `metrics`, with its run."
+
+
+def _column(text: str) -> tuple[str, str]:
+    name, _, kind = text.strip().partition(" ")
+    return f"`{name}`", f"`{kind}`"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _summary(thing: object) -> str:
+    return _text((inspect.getdoc(thing) or "").partition("\n\n")[0])
+
+
+def _text(words: str) -> str:
+    return " ".join(words.split())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,259 @@
+"""Feature rows as of given times, against a loop in plain Python that is too simple to be wrong."""
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from functools import reduce
+from random import Random
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+
+from assay.config import FeatureTable
+from assay.errors import FeatureError
+from gold.compute import compute
+
+BASE = datetime(2013, 3, 10, tzinfo=UTC)  # the clocks of New York go forward on this day
+AS_OFS = [BASE + timedelta(hours=hours) for hours in (7, 9, 12)]
+AGGREGATES = [
+    {"count": "*"}, {"count": "x"}, {"sum": "x"}, {"sum": "y"}, {"sum": "d"}, {"mean": "x"}, {"mean": "y"},
+    {"min": "y"}, {"max": "x"}, {"stddev": "x"}, {"stddev": "y"}, {"rate": "flag"}, {"last": "y"},
+    {"last": "x", "where": "flag"}, {"sum": "y", "where": "x > 0"}, {"mean": "x", "windows": ["1h"]},
+    {"last": "x", "within": "4h"},
+]  # fmt: skip
+
+
+class Row(NamedTuple):
+    """A row of a history."""
+
+    case: int
+    name: str | None
+    at: datetime | None
+    x: int | None
+    y: float | None
+    d: Decimal | None
+    flag: bool | None
+    valid_from: datetime
+    valid_to: datetime | None
+    source_file: str
+    source_position: int
+
+
+SCHEMA = (
+    "case int, name string, at timestamp, x bigint, y double, d decimal(9,2), flag boolean, valid_from timestamp, "
+    "valid_to timestamp, source_file string, source_position bigint"
+)
+
+
+def definition(*features: dict[str, Any], delay: int = 0) -> FeatureTable:
+    """A table of features named f0, f1, ..., over three and six hours where they do not say."""
+    return FeatureTable.model_validate({
+        "name": "delays", "description": "", "entity": {"route": ["case", "name"]}, "source": "outcomes",
+        "delay": timedelta(hours=delay), "windows": ["3h", "6h"],
+        "features": {f"f{n}": {"description": "", **feature} for n, feature in enumerate(features)},
+    })  # fmt: skip
+
+
+def frame(spark: SparkSession, rows: Sequence[Row]) -> DataFrame:
+    return spark.createDataFrame([tuple(row) for row in rows], SCHEMA)
+
+
+Found = dict[tuple[Any, ...], tuple[Any, ...]]
+
+
+def collected(features: DataFrame) -> Found:
+    """(keys, as_of) -> features; a row that comes twice is an error."""
+    rows = [tuple(v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for v in row) for row in features.collect()]
+    found = {row[:3]: row[3:] for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def in_window(row: Row, as_of: datetime, table: FeatureTable, window: timedelta | None, *, timed: bool) -> bool:
+    end = as_of - table.delay
+    start = end - window if window else datetime.min.replace(tzinfo=UTC)
+    if timed:
+        return row.at is not None and start <= row.at < end
+    return start < row.valid_from <= end
+
+
+def exact(value: float) -> Decimal:
+    return Decimal(repr(value)).quantize(Decimal("1e-9"), ROUND_HALF_UP)
+
+
+def deviation(values: list[Any]) -> float | None:
+    if len(values) < 2:
+        return None
+    whole, n = isinstance(values[0], int), len(values)
+    total = float(sum(values) if whole else sum(map(exact, values)))
+    squares = float(sum(value * value if whole else exact(value * value) for value in values))
+    found = math.sqrt(max(0.0, squares - total * total / n) / (n - 1))
+    assert found == pytest.approx(statistics.stdev(values), rel=1e-7, abs=1e-4)
+    return found
+
+
+def total(values: list[Any]) -> Any:
+    if not values or isinstance(values[0], int):
+        return sum(values) if values else None
+    return float(sum(exact(value) if isinstance(value, float) else value for value in values))
+
+
+ORACLE: dict[str, Callable[[list[Any]], Any]] = {
+    "count": len,
+    "sum": total,
+    "mean": lambda values: float(total(values)) / len(values) if values else None,
+    "min": lambda values: min(values, default=None),
+    "max": lambda values: max(values, default=None),
+    "stddev": deviation,
+    "rate": lambda values: sum(values) / len(values) if values else None,
+    "last": lambda values: values[-1] if values else None,
+}
+CONDITIONS: dict[str | None, Callable[[Row], bool | None]] = {
+    None: lambda _: True,
+    "flag": lambda row: row.flag,
+    "x > 0": lambda row: row.x is not None and row.x > 0,
+}
+
+
+def oracle(rows: Iterable[Row], table: FeatureTable, as_ofs: Sequence[datetime], *, timed: bool) -> Found:
+    """Feature rows, one as_of, entity and feature after the other."""
+    windows = [column.window for column in table.output]
+    longest = None if None in windows else max(window for window in windows if window)
+    found: Found = {}
+    ordered = sorted(
+        rows, key=lambda r: ((r.at if timed else r.valid_from) or BASE, r.valid_from, r.source_file, r.source_position)
+    )
+    for as_of in as_ofs:
+        entities: dict[tuple[Any, ...], list[Row]] = {}
+        for row in ordered:
+            known = row.valid_from <= as_of and (row.valid_to is None or row.valid_to > as_of)
+            if known and row.name is not None and in_window(row, as_of, table, longest, timed=timed):
+                entities.setdefault((row.case, row.name, as_of), []).append(row)
+        for entity, seen in entities.items():
+            features = []
+            for column in table.output:
+                feature = table.features[column.feature]
+                taken = [
+                    1 if feature.argument == "*" else getattr(row, feature.argument)
+                    for row in seen
+                    if in_window(row, as_of, table, column.window, timed=timed) and CONDITIONS[feature.where](row)
+                ]
+                features.append(ORACLE[feature.aggregate]([value for value in taken if value is not None]))
+            found[entity] = tuple(features)
+    return found
+
+
+def some_history(random: Random, case: int) -> list[Row]:
+    """Up to ten rows of two entities and of none, on whole hours so that ends of windows are met."""
+
+    def hour(first: int, last: int) -> datetime:
+        return BASE + timedelta(hours=random.randint(first, last))
+
+    rows = []
+    for position in range(random.randint(1, 10)):
+        valid_from = hour(0, 13)
+        rows.append(Row(
+            case, random.choice(["k", "k", "l", None]), random.choice([hour(-3, 13), hour(-3, 13), None]),
+            random.choice([-2, 0, 7, 50_000, None]),
+            random.choice([0.1, 0.2, 0.3, -2.5, 1e-7, 1234.567891234, None]),
+            random.choice([Decimal("0.01"), Decimal("-7.50"), None]), random.choice([True, False, None]),
+            valid_from, random.choice([None, valid_from + timedelta(hours=random.randint(1, 6))]),
+            random.choice("ab"), position,
+        ))  # fmt: skip
+    return rows
+
+
+VARIANTS = [
+    pytest.param("at", 0, [], id="event time"),
+    pytest.param("at", 2, [{"last": "y", "within": "lifetime"}], id="event time, delay, lifetime"),
+    pytest.param(None, 2, [], id="available time, delay"),
+    pytest.param(None, 0, [{"count": "*", "within": "lifetime"}], id="available time, lifetime"),
+]
+
+
+@pytest.mark.parametrize(("event_time", "delay", "more"), VARIANTS)
+@settings(max_examples=1, phases=[Phase.generate])
+@given(random=st.randoms(use_true_random=True))
+def test_compute_equals_a_plain_loop_for_many_times_at_once_and_for_each_alone(
+    spark: SparkSession, event_time: str | None, delay: int, more: list[dict[str, Any]], random: Random
+) -> None:
+    table = definition(*AGGREGATES, *more, delay=delay)
+    rows = [row for case in range(150) for row in some_history(random, case)]
+    expected = oracle(rows, table, AS_OFS, timed=event_time is not None)
+    history = frame(spark, rows).repartition(3).persist()
+    together = compute(history, table, event_time, AS_OFS)
+    one_by_one = reduce(DataFrame.union, [compute(history, table, event_time, [as_of]) for as_of in AS_OFS])
+    try:
+        assert collected(together) == expected
+        assert collected(one_by_one) == expected
+    finally:
+        history.unpersist()
+
+
+def event(position: int, at: datetime, known: datetime, until: datetime | None = None, x: int = 1) -> Row:
+    return Row(1, "k", at, x, None, None, None, known, until, "a", position)
+
+
+def test_compute_counts_windows_half_open_and_versions_from_their_first_instant(spark: SparkSession) -> None:
+    as_of, second = BASE + timedelta(hours=12), timedelta(microseconds=1)
+    end = as_of - timedelta(hours=2)
+    start = end - timedelta(hours=6)
+    rows = [
+        event(1, start - second, BASE, x=1),
+        event(2, start, BASE, x=10),
+        event(3, end - second, BASE, x=100),
+        event(4, end, BASE, x=1_000),
+        event(5, start, as_of, x=10_000),  # known at the as_of itself
+        event(6, start, as_of + second, x=100_000),
+        event(7, start, BASE, as_of, x=1_000_000),  # replaced at the as_of itself
+        event(8, start, BASE, as_of + second, x=10_000_000),
+    ]
+    table = definition({"sum": "x", "windows": ["6h"]}, delay=2)
+    assert collected(compute(frame(spark, rows), table, "at", [as_of])) == {(1, "k", as_of): (10_010_110,)}
+
+
+def test_compute_counts_what_became_available_at_the_as_of_once_in_nightly_windows(spark: SparkSession) -> None:
+    nights = [BASE + timedelta(days=n) for n in range(3)]
+    rows = [event(n, BASE, night, x=10**n) for n, night in enumerate(nights)]
+    table = definition({"sum": "x", "windows": ["1d"]})
+    assert collected(compute(frame(spark, rows), table, None, nights)) == {
+        (1, "k", night): (10**n,) for n, night in enumerate(nights)
+    }
+
+
+@pytest.mark.parametrize(
+    ("midnight", "day"),
+    [
+        (datetime(2013, 3, 11, 4, tzinfo=UTC), 23),  # the clocks went forward the day before
+        (datetime(2013, 11, 4, 5, tzinfo=UTC), 25),  # and back
+    ],
+)
+def test_compute_measures_a_day_as_24_hours_where_clocks_change(
+    spark: SparkSession, midnight: datetime, day: int
+) -> None:
+    rows = [event(hours, midnight - timedelta(hours=hours), midnight - timedelta(hours=1)) for hours in range(1, 30)]
+    table = definition({"count": "*", "windows": ["1d"]}, {"count": "x", "windows": [f"{day}h"]})
+    assert collected(compute(frame(spark, rows), table, "at", [midnight])) == {(1, "k", midnight): (24, day)}
+
+
+def test_compute_takes_a_source_that_has_a_column_named_event_timestamp(spark: SparkSession) -> None:
+    history = frame(spark, [event(1, BASE, BASE)]).withColumnRenamed("at", "event_timestamp")
+    table = definition({"count": "event_timestamp", "windows": ["6h"]})
+    assert collected(compute(history, table, "event_timestamp", AS_OFS[:1])) == {}
+    known = history.selectExpr("* EXCEPT (event_timestamp)", "event_timestamp + INTERVAL 2 HOURS AS event_timestamp")
+    assert collected(compute(known, table, "event_timestamp", AS_OFS[:1])) == {(1, "k", AS_OFS[0]): (1,)}
+
+
+@pytest.mark.parametrize("feature", [{"mean": "arr_dely"}, {"mean": "x", "where": "arr_dely > 1"}, {"sum": "x +"}])
+def test_compute_says_which_feature_does_not_fit_its_source(spark: SparkSession, feature: dict[str, str]) -> None:
+    with pytest.raises(FeatureError) as raised:
+        compute(frame(spark, []), definition(feature), "at", AS_OFS)
+    assert raised.value.what == "The feature f0 of delays cannot be computed."
+    assert raised.value.expected == (
+        "a SQL expression over case, name, at, x, y, d, flag, valid_from, valid_to, source_file, source_position"
+    )

@@ -1,0 +1,69 @@
+"""Scores in Spark tasks: exactly the native booster's, whatever is missing or new."""
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from assay.errors import ModelError
+from model.inputs import Inputs
+from model.predict import check_scores, finite_count, predict
+
+INPUTS = Inputs(("carrier", "late_rate", "hour"), {"carrier": ("AA", "DL", "UA")})
+SCHEMA = "id int, carrier string, late_rate double, hour int"
+CODES = {"AA": 0.0, "DL": 1.0, "UA": 2.0}
+BEST = 6
+
+
+@pytest.fixture(scope="module")
+def booster() -> xgb.Booster:
+    """Ten rounds of which the first seven count."""
+    random = np.random.default_rng(5)
+    numbers = np.column_stack([random.integers(0, 3, 500), random.random(500), random.integers(0, 24, 500)])
+    labels = (numbers[:, 1] + (numbers[:, 0] == 1) + random.random(500) > 1.2).astype(int)
+    numbers[random.random(500) < 0.2, 1] = np.nan
+    data = xgb.DMatrix(numbers, labels, feature_types=INPUTS.types, enable_categorical=True, nthread=1)
+    return xgb.train({"objective": "binary:logistic", "max_depth": 3, "seed": 1, "nthread": 1}, data, 10)
+
+
+def test_predict_equals_the_native_booster(spark: SparkSession, booster: xgb.Booster) -> None:
+    random = np.random.default_rng(6)
+    carriers = ["AA", "DL", "UA", "ZZ", None]
+    rows = [
+        (
+            n, carriers[n % 5], float(random.random()) if n % 3 else None, int(random.integers(0, 24)) if n % 7 else None,
+        )
+        for n in range(300)
+    ]  # fmt: skip
+    frame = spark.createDataFrame(rows, SCHEMA).repartition(3)
+    scored = predict(frame, booster.save_raw("ubj"), BEST, INPUTS)
+    assert scored.columns == ["id", "carrier", "late_rate", "hour", "score"]
+    matrix = np.array(
+        [[CODES.get(c or "", np.nan), np.nan if r is None else r, np.nan if h is None else h] for _, c, r, h in rows]
+    )
+    native = booster.predict(
+        xgb.DMatrix(matrix, feature_types=INPUTS.types, enable_categorical=True), iteration_range=(0, BEST + 1)
+    )
+    expected = [(*row, float(score)) for row, score in zip(rows, native, strict=True)]
+    assert [tuple(row) for row in sorted(scored.collect())] == expected
+    assert any(native != booster.predict(xgb.DMatrix(matrix, feature_types=INPUTS.types, enable_categorical=True)))
+
+
+def test_predict_of_no_rows_is_no_rows(spark: SparkSession, booster: xgb.Booster) -> None:
+    scored = predict(spark.createDataFrame([], SCHEMA), booster.save_raw("ubj"), BEST, INPUTS)
+    assert scored.collect() == []
+
+
+def test_finite_count_counts_probabilities(spark: SparkSession) -> None:
+    rows = [(0.0,), (1.0,), (0.5,), (1.5,), (-0.1,), (float("nan"),), (float("inf"),), (None,)]
+    frame = spark.createDataFrame(rows, "score double")
+    assert frame.agg(finite_count().alias("finite"), F.count("*").alias("rows")).collect() == [(3, 8)]
+
+
+def test_check_scores_refuses_anything_but_one_score_each() -> None:
+    check_scores("late_arrival", rows=3, keys=3, finite=3, asked=3)
+    with pytest.raises(ModelError) as raised:
+        check_scores("late_arrival", rows=4, keys=3, finite=4, asked=3)
+    assert raised.value.found == "4 rows, 3 different keys, 4 finite scores"
+    assert raised.value.expected == "3 of each"

@@ -1,0 +1,125 @@
+"""Checks: each says where it fails, NULL passes all but `required`, and a check that is registered is applied."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from pyspark.sql import Column as SparkColumn
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from assay.config import Column, Source
+from silver import checks
+from silver.checks import Check, Value, check, checks_of
+from silver.parse import typed
+
+
+def contract(columns: dict[str, Any], **more: Any) -> Source:
+    """A source of these columns."""
+    return Source.model_validate(
+        {
+            "name": "s",
+            "description": "",
+            "from": {"files": "s/*.csv"},
+            "key": list(columns)[:1],
+            "columns": columns,
+            **more,
+        }
+    )
+
+
+def applied(column: dict[str, Any]) -> list[Check]:
+    """The checks of one column `a`."""
+    made = Column.model_validate(column)
+    value = Value("a", F.col("a"), typed(F.col("a"), made, "UTC"), made)
+    return checks_of(contract({"id": {"type": "int", "required": True}, "a": column}), [value])
+
+
+def failing(spark: SparkSession, column: dict[str, Any], texts: Sequence[str | None]) -> dict[str, list[str | None]]:
+    """Check -> the texts that fail it."""
+    asked = applied(column)
+    frame = spark.createDataFrame([(n, text) for n, text in enumerate(texts)], "place int, a string").orderBy("place")
+    rows = frame.select("a", *[item.fails.alias(item.name) for item in asked]).collect()
+    assert all(row[item.name] is not None for row in rows for item in asked)
+    return {item.name: [row["a"] for row in rows if row[item.name]] for item in asked}
+
+
+def test_checks_fail_where_they_say_and_null_fails_only_required(spark: SparkSession) -> None:
+    column = {"type": "int", "required": True, "min": -5, "max": 10, "allowed": [-6, 1, 10, 11], "pattern": "-?[0-9]+"}
+    assert failing(spark, column, ["1", "-5", "-6", "10", "11", "x", "+1", "1.5", None]) == {
+        "type": ["x", "1.5"],
+        "required": [None],
+        "min": ["-6"],
+        "max": ["11"],
+        "allowed": ["-5"],
+        "pattern": ["x", "+1", "1.5"],
+    }
+
+
+def test_pattern_is_of_the_whole_text(spark: SparkSession) -> None:
+    texts = ["N1", "N1x", "xN1", "N1\n", "N1\nN1", "Z", "AZ"]
+    assert failing(spark, {"type": "string", "pattern": "N[0-9]|Z"}, texts)["pattern"] == [
+        "N1x", "xN1", "N1\n", "N1\nN1", "AZ",
+    ]  # fmt: skip
+
+
+def test_min_and_max_compare_the_typed_value(spark: SparkSession) -> None:
+    texts = ["9", "10", "10.01", "-0.01", "0"]
+    bounds = {"min": 0, "max": 10}
+    assert failing(spark, {"type": "decimal(5,2)", **bounds}, texts) == {
+        "type": [], "min": ["-0.01"], "max": ["10.01"],
+    }  # fmt: skip
+    assert failing(spark, {"type": "hhmm", "max": 90}, ["130", "131", "91"]) == {"type": ["91"], "max": ["131"]}
+
+
+@pytest.mark.parametrize(
+    ("column", "texts", "refused"),
+    [
+        ({"type": "string", "allowed": ["1", "2"]}, ["1", "x", "01"], ["x", "01"]),
+        ({"type": "string", "allowed": [1, 2]}, ["1", "x"], ["x"]),
+        ({"type": "double", "allowed": [0.1, 1]}, ["0.10", "1", "2"], ["2"]),
+        ({"type": "boolean", "allowed": [True]}, ["true", "0"], ["0"]),
+    ],
+)
+def test_allowed_compares_values_of_the_columns_type(
+    spark: SparkSession, column: dict[str, Any], texts: list[str], refused: list[str]
+) -> None:
+    assert failing(spark, column, texts)["allowed"] == refused
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({"min": -120}, "is below -120"),
+        ({"min": 0.5}, "is below 0.5"),
+        ({"max": 1234567}, "is above 1234567"),
+        ({"allowed": [1, 2]}, "is none of 1, 2"),
+        ({"pattern": "[0-9]"}, "does not match [0-9]"),
+        ({"required": True}, "is missing"),
+    ],
+)
+def test_message_says_what_was_expected(spark: SparkSession, column: dict[str, Any], message: str) -> None:
+    kind, asked = applied({"type": "int", **column})
+    assert (kind.message, asked.message) == ("is not of type int", message)
+
+
+def test_checks_of_asks_for_keys_and_required_derived_columns(spark: SparkSession) -> None:
+    source = contract(
+        {"a": {"type": "int"}, "b": {"type": "int", "required": True}},
+        key=["a", "b", "c"],
+        derived={"c": "a + b", "d": {"expr": "a", "required": True}, "e": "b"},
+    )
+    assert [(item.name, item.column) for item in checks_of(source, [])] == [
+        ("required", "a"), ("required", "c"), ("required", "d"),
+    ]  # fmt: skip
+
+
+def test_check_makes_a_new_check_known(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_CHECKS", dict(checks._CHECKS))
+
+    @check("even", lambda column: column.unit == "pairs" or None, lambda _: "is odd")
+    def _even(value: Value) -> SparkColumn:
+        return value.value % 2 != 0
+
+    assert failing(spark, {"type": "int", "unit": "pairs"}, ["1", "2", None]) == {"type": [], "even": ["1"]}
+    assert failing(spark, {"type": "int"}, ["1"]) == {"type": []}
