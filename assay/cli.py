@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -88,6 +89,12 @@ def set_up_logging(*, verbose: bool, **fields: str | datetime) -> None:
     tail = " ".join(f"{name}={value}" for name, value in fields.items())
     form = f"%(asctime)s %(levelname)s %(name)s {tail} %(message)s".replace("  ", " ")
     logging.basicConfig(level=logging.WARNING, format=form, stream=sys.stderr, force=True)
+    if not verbose:  # what libraries tell of themselves
+        warnings.simplefilter("ignore")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+        for name in ("alembic", "feast", "great_expectations", "mlflow", "py.warnings"):
+            logging.getLogger(name).setLevel(logging.ERROR)
     for name in ("assay", "bronze", "silver", "gold", "model", "jobs"):
         logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.WARNING)
 

@@ -72,7 +72,8 @@ def session(environment: Environment) -> SparkSession:
         ) from error
     spark.sparkContext.setLogLevel("ERROR")
     # PySpark logs every analysis error as JSON beside raising it; assay tells errors once.
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logger.debug("spark %s started in %.1f s", spark.version, time.perf_counter() - started)
     return spark
 

@@ -4,11 +4,8 @@ python -m demo.run [--fresh]
 """
 
 import argparse
-import logging
 import shutil
-import sys
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +18,7 @@ from rich.table import Table
 
 import bronze.stage
 import silver.stage
-from assay.cli import run
+from assay.cli import run, set_up_logging
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.times import nights
@@ -33,7 +30,7 @@ from jobs.report import data_docs, page, run_report
 from jobs.train import check_promoted, train_model
 
 CONF = "conf/flights"
-FIRST_FLIGHTS, FIRST_FEATURES = date(2013, 1, 1), datetime(2013, 2, 1, tzinfo=UTC)
+FIRST_FLIGHTS, FIRST_FEATURES = date(2013, 1, 1), datetime(2013, 1, 15, tzinfo=UTC)
 FIRST_NIGHT, LAST_NIGHT = datetime(2013, 3, 1, tzinfo=UTC), datetime(2013, 3, 7, tzinfo=UTC)
 ALL_KNOWN = datetime(2013, 3, 9, tzinfo=UTC)
 """The first night that knows the outcomes of the last night's flights."""
@@ -63,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
     options = argparse.ArgumentParser(description=main.__doc__)
     options.add_argument("--fresh", action="store_true", help="delete the demo's warehouse first")
     given = options.parse_args(arguments)
-    quieten()
+    set_up_logging(verbose=False, lakehouse="flights")
     started = time.perf_counter()
     console = Console()
     lakehouse = open_lakehouse(CONF)
@@ -157,17 +154,6 @@ def show(console: Console, lakehouse: Lakehouse, done: Sequence[Night]) -> None:
     console.print("\nAsk it something:", highlight=False)
     for query in QUERIES:
         console.print(f'  .venv/bin/assay sql "{query}"', soft_wrap=True, highlight=False)
-
-
-def quieten() -> None:
-    """Warnings and progress bars of libraries stay out of the demo's output."""
-    import os
-
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    warnings.simplefilter("ignore")
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
-    for name in ("mlflow", "alembic", "feast", "great_expectations"):
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

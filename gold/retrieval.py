@@ -1,13 +1,18 @@
 """Features of a spine through Feast: one row in, one row out, the same for training and for scoring."""
 
-from pyspark.sql import DataFrame
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay.config import Model
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
-from assay.tables import only_row, quoted
+from assay.tables import quoted
 from gold.store import apply, feature_store
+
+_KEY = ""
+"""Stands for the model's own key, where feature tables are told apart by name."""
 
 
 def input_columns(lakehouse: Lakehouse, model: Model) -> list[str]:
@@ -89,28 +94,47 @@ def _check_columns(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> None
 
 def _check_rows(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> int:
     """Count the spine's rows: a key stands once per as_of; and Feast, which tells rows apart by their keys written one
-    after the other, can tell them apart ((1, 12) and (11, 2) it could not).
+    after the other, can tell them apart ((1, 12) and (11, 2) it could not). One Spark job, whatever the model.
     """
     several = {name: table.keys for name in model.features if len((table := lakehouse.config.features[name]).keys) > 1}
-    row = only_row(
-        spine.agg(
-            F.count("*").alias("rows"),
-            F.count_distinct(F.struct(*model.key, "as_of")).alias("keys"),
-            *[F.count_distinct(F.struct(*keys)).alias(f"pairs {name}") for name, keys in several.items()],
-            *[F.count_distinct(F.concat(*keys)).alias(f"texts {name}") for name, keys in several.items()],
+    entries = [_entry(_KEY, [*model.key, "as_of"], "\x1f"), *(_entry(name, keys, "") for name, keys in several.items())]
+    found = {
+        row["what"]: row
+        for row in spine.select(F.inline(F.array(*entries)))
+        .groupBy("what", "text")
+        .agg(F.count("*").alias("rows"), F.min("told").alias("least"), F.max("told").alias("most"))
+        .groupBy("what")
+        .agg(
+            F.sum("rows").alias("rows"),
+            F.count("*").alias("texts"),
+            F.count_if(F.col("text").isNotNull() & (F.col("least") != F.col("most"))).alias("mixed"),
         )
-    )
-    if row["rows"] != row["keys"]:
+        .collect()
+    }
+    if not found:
+        return 0
+    rows, keys = found[_KEY]["rows"], found[_KEY]["texts"]
+    if rows != keys:
         raise FeatureError(
             f"The spine of model {model.name} has a key more than once.", where=model.at("spine"),
-            found=f"{row['rows']} rows, {row['keys']} different keys", expected="one row per key and as_of",
+            found=f"{rows} rows, {keys} different keys", expected="one row per key and as_of",
             do="make the key finer, or select one row of each",
         )  # fmt: skip
-    for name, keys in several.items():
-        if row[f"pairs {name}"] != row[f"texts {name}"]:
+    for name, columns in several.items():
+        if found[name]["mixed"]:
             raise FeatureError(
                 f"Feast cannot tell some entities of {name} apart.", where=model.at("features", name),
-                found=f"different values of {', '.join(keys)} that are equal when written one after the other",
+                found=f"different values of {', '.join(columns)} that are equal when written one after the other",
                 do="use one key column that holds them with a separator between",
             )  # fmt: skip
-    return int(row["rows"])
+    return int(rows)
+
+
+def _entry(what: str, keys: Sequence[str], separator: str) -> Column:
+    """A row's key as one text, as Feast would write it, and as it can be told apart."""
+    texts = [F.col(quoted(key)).cast("string") for key in keys]
+    return F.struct(
+        F.lit(what).alias("what"),
+        F.concat_ws(separator, *texts).alias("text") if separator else F.concat(*texts).alias("text"),
+        F.concat_ws("\x1f", *texts).alias("told"),
+    )

@@ -1,5 +1,11 @@
 """`assay dbt build`: the dbt project over the lakehouse's tables, in this process and its Spark session."""
 
+import sys
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this file's folder, whose names would hide the layers bronze and silver, and dbt
+
+
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +20,11 @@ from jobs.common import open_from, show
 
 
 def project_dir(lakehouse: Lakehouse) -> Path:
-    """The dbt project beside the `conf` folder."""
-    return lakehouse.conf_dir.resolve().parent.parent / "dbt_project"
+    """The lakehouse's dbt project; ConfigError if it names none."""
+    file = lakehouse.config.file
+    if file.dbt is None:
+        raise file.error("This lakehouse names no dbt project.", "dbt", do="add dbt: <folder> to lakehouse.yml")
+    return lakehouse.conf_dir.resolve().parent.parent / file.dbt
 
 
 def run_dbt(lakehouse: Lakehouse, as_of: datetime) -> Outcome:

@@ -1,5 +1,11 @@
 """`spark-submit jobs/features.py --conf-dir conf/flights --as-of 2013-03-01`: build the feature tables of a night."""
 
+import sys
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this file's folder, whose names would hide the layers bronze and silver, and dbt
+
+
 from collections.abc import Sequence
 
 from assay.cli import parser, run

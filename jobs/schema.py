@@ -1,5 +1,11 @@
 """`assay schema`: write the JSON Schemas of the configuration files, for editors to complete and check YAML."""
 
+import sys
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this file's folder, whose names would hide the layers bronze and silver, and dbt
+
+
 import json
 from collections.abc import Sequence
 from pathlib import Path

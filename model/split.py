@@ -5,6 +5,7 @@ from datetime import datetime
 
 from assay.config.model import Split
 from assay.errors import ModelError
+from assay.times import format_duration
 
 TRAIN, VALIDATION, HOLDOUT, GAP = "train", "validation", "holdout", "gap"
 
@@ -16,6 +17,8 @@ def assign(nights: Sequence[tuple[datetime, datetime]], split: Split) -> Mapping
     labels were all known when the holdout begins; training nights are those whose labels were known when the
     validation begins. What lies between is a gap that no range uses.
 
+    Without `split.validation` there are two ranges only, and one gap.
+
     Args:
         nights: (as_of, when the last of its labels became known).
         split: The lengths of the ranges.
@@ -26,16 +29,22 @@ def assign(nights: Sequence[tuple[datetime, datetime]], split: Split) -> Mapping
     ordered = sorted(nights)
     result = {as_of: GAP for as_of, _ in ordered}
     end: datetime | None = None
-    for name, length in ((HOLDOUT, split.holdout), (VALIDATION, split.validation), (TRAIN, None)):
+    ranges = [(HOLDOUT, split.holdout), *([(VALIDATION, split.validation)] if split.validation else []), (TRAIN, None)]
+    for name, length in ranges:
         usable = [as_of for as_of, known_at in ordered if end is None or (as_of < end and known_at <= end)]
         chosen = [as_of for as_of in usable if length is None or as_of > usable[-1] - length]
         if not chosen:
             raise ModelError(
                 f"There is too little history for the {name} range.",
                 found=f"{len(ordered)} nights with known labels",
-                expected=f"more than holdout {split.holdout.days}d + validation {split.validation.days}d and the gaps",
+                expected=f"more than {_told(split)} and the gaps",
                 do="land more history, or shorten split in the model's file",
             )
         result.update(dict.fromkeys(chosen, name))
         end = chosen[0]
     return result
+
+
+def _told(split: Split) -> str:
+    lengths = {HOLDOUT: split.holdout, VALIDATION: split.validation}
+    return " + ".join(f"{name} {format_duration(length)}" for name, length in lengths.items() if length)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -99,7 +100,8 @@ def _told(ranges: Mapping[datetime, str]) -> dict[str, list[str]]:
     result = {}
     for name in (TRAIN, VALIDATION, HOLDOUT):
         nights = sorted(as_of for as_of, found in ranges.items() if found == name)
-        result[name] = [nights[0].isoformat(), nights[-1].isoformat()]
+        if nights:
+            result[name] = [nights[0].isoformat(), nights[-1].isoformat()]
     return result
 
 
@@ -134,7 +136,22 @@ def _fit(lakehouse: Lakehouse, model: Model, parts: DataFrame, inputs: Inputs) -
     finally:
         prepared.unpersist()
     booster = fitted.get_booster()
-    return bytes(booster.save_raw("ubj")), int(booster.best_iteration)
+    best = booster.best_iteration if model.xgboost.early_stopping else booster.num_boosted_rounds() - 1
+    return bytes(booster.save_raw("ubj")), int(best)
+
+
+def _monotone(model: Model, inputs: Inputs) -> str:
+    """XGBoost's constraints, one number per input; ModelError for a pattern that fits no input."""
+    for index, pattern in enumerate(model.xgboost.monotone):
+        if not any(fnmatchcase(name, pattern) for name in inputs.names):
+            raise ModelError(
+                f"No input of {model.name} is named like {pattern!r}.",
+                where=model.at("xgboost", "monotone", index),
+                found=pattern,
+                expected="an input or a pattern of inputs: " + ", ".join(inputs.names),
+            )
+    marks = [any(fnmatchcase(name, pattern) for pattern in model.xgboost.monotone) for name in inputs.names]
+    return "(" + ",".join(str(int(mark)) for mark in marks) + ")"
 
 
 @contextmanager
@@ -154,20 +171,23 @@ def _estimator(model: Model, inputs: Inputs) -> "SparkXGBClassifier":
     from xgboost.spark import SparkXGBClassifier
 
     settings = model.xgboost
+    early: dict[str, Any] = {}
+    if settings.early_stopping:
+        early = {"early_stopping_rounds": settings.early_stopping, "validation_indicator_col": "is_validation"}
     return SparkXGBClassifier(
         features_col=list(inputs.names),
         label_col="label",
-        validation_indicator_col="is_validation",
         num_workers=settings.workers,
         n_estimators=settings.rounds,
-        early_stopping_rounds=settings.early_stopping,
         eval_metric="logloss",
         learning_rate=settings.eta,
         tree_method="hist",
+        monotone_constraints=_monotone(model, inputs),
         feature_types=inputs.types,
         random_state=settings.seed,
         verbosity=0,
         verbose=False,
+        **early,
         **settings.model_dump(
             include={
                 "max_depth", "min_child_weight", "subsample", "colsample_bytree", "reg_lambda", "reg_alpha", "gamma"

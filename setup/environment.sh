@@ -66,3 +66,4 @@ if ! is_done pyproject.toml; then
 fi
 
 "$venv/bin/python" setup/fetch_jars.py # checks what is there each time: it is quick
+"$venv/bin/python" setup/spark_conf.py

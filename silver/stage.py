@@ -190,7 +190,7 @@ def _merge(
 ) -> int:
     same = [f"source.{quoted(name)} = target.{quoted(name)}" for name in (*source.key, "valid_from")]
     changed = " OR ".join(
-        f"NOT (source.{name} <=> target.{name})" for name in ("valid_to", "source_file", "source_position")
+        f"NOT (source.{name} <=> target.{name})" for name in ("valid_to", "source_file", "source_position", "batch")
     )
     values = {quoted(name): f"source.{quoted(name)}" for name in versions.columns if name not in ("kept", "is_new")}
     same_instant = Window.partitionBy(*source.key, "valid_from")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-PLACE = ("valid_from", "source_file", "source_position")
+PLACE = ("valid_from", "source_file", "source_position", "batch")
 
 
 def chain(existing: DataFrame | None, incoming: DataFrame, key: Sequence[str], content: Sequence[str]) -> DataFrame:
@@ -25,7 +25,7 @@ def chain(existing: DataFrame | None, incoming: DataFrame, key: Sequence[str], c
         The rows of both, with `valid_to`, `is_new` (from the batch) and `kept`: false where the row is no version,
         because another record of the same instant replaced it or because it says nothing new.
     """
-    columns = [*dict.fromkeys([*key, *content]), *PLACE, "batch"]
+    columns = [*dict.fromkeys([*key, *content]), *PLACE]
     rows = incoming.select(*columns, F.lit(True).alias("is_new"))
     if existing is not None:
         known = [name for name in columns if name in existing.columns]

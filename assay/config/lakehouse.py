@@ -43,6 +43,9 @@ class LakehouseFile(Document):
     time_zone: TimeZone = "UTC"
     """Zone of times in sources that carry none, and of delivery times in file names."""
 
+    dbt: str | None = None
+    """The dbt project that the nightly run builds, a folder relative to the one that holds `conf`; none by default."""
+
     night: Night = Field(default=Night())
     """When the nightly run is meant to see the world."""
 

@@ -1,8 +1,8 @@
 """A model: label, features, split, estimator, gates and scoring."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assay.config.base import Config, Document, Identifier
 from assay.times import Duration
@@ -25,8 +25,8 @@ class Spine(Config):
 class Split(Config):
     """Ranges of time, newest last: train, then validation, then holdout."""
 
-    validation: Duration
-    """Days for early stopping."""
+    validation: Duration | None = None
+    """Days for early stopping; none by default, where the number of rounds is fixed."""
 
     holdout: Duration
     """The newest days, for metrics and gates only."""
@@ -38,11 +38,14 @@ class XGBoost(Config):
     rounds: Annotated[int, Field(ge=1, le=100_000)] = 200
     """Most boosting rounds."""
 
-    early_stopping: Annotated[int, Field(ge=1)] = 20
-    """Rounds without a better validation loss before training stops."""
+    early_stopping: Annotated[int, Field(ge=1)] | None = None
+    """Rounds without a better validation loss before training stops; by default all rounds are trained."""
 
     categorical: tuple[Identifier, ...] = ()
     """Inputs split by category; all other inputs are numbers."""
+
+    monotone: tuple[str, ...] = ()
+    """Inputs that may only raise the score; `*` at an end stands for anything, as in `*late_rate*`."""
 
     max_depth: Annotated[int, Field(ge=1, le=20)] = 6
     """Depth of a tree."""
@@ -120,3 +123,9 @@ class Model(Document):
 
     gates: dict[str, dict[str, Any]]
     """What a trained model must pass to become champion: `auc: {min: 0.62}`."""
+
+    @model_validator(mode="after")
+    def _early_stopping_has_rows(self) -> Self:
+        if self.xgboost.early_stopping is not None and self.split.validation is None:
+            raise ValueError("xgboost.early_stopping needs split.validation, the rows that it looks at")
+        return self

@@ -10,7 +10,7 @@ from assay.times import Duration, TimeZone
 
 RESERVED = {
     "source_file", "source_position", "batch", "available_at", "landed_at", "valid_from", "valid_to",
-    "corrupt", "raw", "extra", "reasons", "as_of",
+    "corrupt", "raw", "extra", "reasons", "as_of", "is_new", "kept", "replaced", "has_version",
 }  # fmt: skip
 """Column names that assay adds to bronze, silver and quarantine."""
 

@@ -65,8 +65,7 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         feeds=feeds,
         rejects=rejects,
         feature_tables=tuple(
-            FeatureRow(table, int(found["rows"]), int(found["entities"]), found.get("null_share"))
-            for table, found in numbers.get("features", {}).items()
+            FeatureRow(table, int(found["rows"])) for table, found in numbers.get("features", {}).items()
         ),
         model=block,
         scores=scores,

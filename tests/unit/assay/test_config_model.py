@@ -44,7 +44,7 @@ def test_model_is_read_typed_and_with_its_defaults(tmp_path: Path) -> None:
     assert model.features == {"routes": "all", "planes": ("year", "seats")}
     assert model.gates == {"auc": {"min": 0.62}}
     assert model.xgboost.model_dump() == {
-        "rounds": 200, "early_stopping": 20, "categorical": (), "max_depth": 6, "eta": 0.05, "min_child_weight": 1.0,
+        "rounds": 200, "early_stopping": None, "categorical": (), "monotone": (), "max_depth": 6, "eta": 0.05, "min_child_weight": 1.0,
         "subsample": 1.0, "colsample_bytree": 1.0, "reg_lambda": 1.0, "reg_alpha": 0.0, "gamma": 0.0, "seed": 7,
         "workers": 1,
     }  # fmt: skip
@@ -75,3 +75,10 @@ def test_model_is_read_typed_and_with_its_defaults(tmp_path: Path) -> None:
 def test_model_that_is_wrong_is_refused_at_its_line(tmp_path: Path, old: str, new: str, what: str, where: str) -> None:
     found = refusal(tmp_path, GOOD.replace(old, new))
     assert (found[0][: len(what)], found[1]) == (what, where)
+
+
+def test_early_stopping_needs_a_validation_range(tmp_path: Path) -> None:
+    text = GOOD.replace("validation: 4d, ", "").replace("eta: 0.05", "early_stopping: 5")
+    what, where = refusal(tmp_path, text)
+    assert what == "xgboost.early_stopping needs split.validation, the rows that it looks at."
+    assert where == "late.yml"

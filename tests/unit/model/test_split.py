@@ -123,4 +123,8 @@ def test_assign_equals_the_plain_oracle_and_lets_no_label_out_early(
         assert max(known_at[as_of] for as_of in members[earlier]) <= begins
     assert members[HOLDOUT][-1] == max(known_at)
     assert members[HOLDOUT][-1] - members[HOLDOUT][0] < split.holdout
-    assert members[VALIDATION][-1] - members[VALIDATION][0] < split.validation
+    assert members[VALIDATION][-1] - members[VALIDATION][0] < timedelta(hours=validation)
+
+
+def test_assign_without_validation_leaves_one_gap() -> None:
+    assert told(nights(*[2] * 8), Split(holdout=days(2))) == "ttttt.hh"

@@ -99,7 +99,7 @@ def test_typed_reads_timestamps_in_their_own_zone_or_the_contracts(spark: SparkS
 
 def test_typed_reads_times_by_the_columns_zone_and_format(spark: SparkSession) -> None:
     def column(**settings: str) -> Column:
-        return Column(**{"type": "timestamp", **settings})  # type: ignore[arg-type]
+        return Column(**{"type": "timestamp", **settings})
 
     tokyo, days = column(time_zone="Asia/Tokyo"), column(type="date", format="dd/MM/yyyy")
     slashes = column(format="dd/MM/yyyy HH:mm")
