@@ -130,13 +130,13 @@ def show(console: Console, lakehouse: Lakehouse, done: Sequence[Night]) -> None:
         .select("as_of", "flights", "auc", "baseline_auc")
         .collect()
     }
-    table = Table(title="Seven nights")
-    for name in ("night", "landed", "quarantined", "features", "scored", "AUC", "carrier and hour", "seconds"):
+    table = Table(title="Seven nights of March 2013")
+    for name in ("night", "landed", "rejected", "features", "scored", "AUC", "baseline", "seconds"):
         table.add_column(name, justify="left" if name == "night" else "right")
     for night in done:
         row = quality[night.as_of]
         table.add_row(
-            f"{night.as_of:%Y-%m-%d}",
+            f"{night.as_of:%d %b}",
             f"{night.total('silver', 'landed'):,}",
             f"{night.total('silver', 'quarantined'):,}",
             f"{night.total('features', 'rows'):,}",

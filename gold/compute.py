@@ -9,7 +9,7 @@ from pyspark.sql import types as T
 
 from assay.config import FeatureColumn, FeatureTable
 from assay.errors import FeatureError
-from assay.tables import quoted
+from assay.tables import literal, quoted
 from gold.aggregates import AGGREGATES, Values
 
 EVENT, AS_OF = "__event_time", "__as_of"
@@ -33,14 +33,14 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
         Keys, `event_timestamp` (the as_of) and the features; a row per entity that has an event in the longest
         window. Rows with a NULL in the key belong to no entity.
     """
-    spark = history.sparkSession
     longest = _longest(table)
     at = F.col(quoted(event_time)) if event_time else F.col("valid_from")
     events = history.select("*", at.cast("timestamp").alias(EVENT)).where(
         " AND ".join(f"{quoted(key)} IS NOT NULL" for key in table.keys)
     )
     events = events.where(_inside(longest, table, event_time, min(as_ofs), max(as_ofs)))
-    times = F.broadcast(spark.createDataFrame([(as_of,) for as_of in as_ofs], f"{AS_OF} timestamp"))
+    rows = ", ".join(f"({literal(as_of)})" for as_of in as_ofs)
+    times = F.broadcast(history.sparkSession.sql(f"SELECT * FROM VALUES {rows} AS nights({AS_OF})"))
     as_of = F.col(AS_OF)
     visible = (F.col("valid_from") <= as_of) & (F.col("valid_to").isNull() | (F.col("valid_to") > as_of))
     seen = events.join(times, visible & _inside(longest, table, event_time), "inner")

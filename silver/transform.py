@@ -58,7 +58,14 @@ def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[Data
     checks = checks_of(source, values)
     if source.come_from.available not in ("file_name", "modified"):
         checks.append(
-            Check("available", "valid_from", {}, _valid_from(source).isNull(), F.lit(None).cast("string"), "is unknown")
+            Check(
+                "available",
+                "valid_from",
+                {},
+                _valid_from(source, time_zone).isNull(),
+                F.lit(None).cast("string"),
+                "is unknown",
+            )
         )
     failing = F.filter(
         F.array(*[F.when(item.fails, _reason(item)) for item in checks]), lambda reason: reason.isNotNull()
@@ -75,7 +82,7 @@ def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[Data
     kept = F.coalesce(F.col("__raw"), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))
     return judged.select(
         *[quoted(name) for name in (*source.columns, *source.derived)],
-        _valid_from(source).alias("valid_from"),
+        _valid_from(source, time_zone).alias("valid_from"),
         "available_at", *ORIGIN,
         F.when(F.col("reasons").isNotNull(), kept).alias("raw"),
         "reasons",
@@ -94,8 +101,11 @@ def _derive(frame: DataFrame, source: Source, name: str, expression: str) -> Dat
         ) from error
 
 
-def _valid_from(source: Source) -> SparkColumn:
+def _valid_from(source: Source, time_zone: str) -> SparkColumn:
+    """When a row became available; a column that is a date means the end of that day in the lakehouse's zone."""
     match source.come_from.available:
+        case AvailableColumn(column=column) if source.columns[column].type == "date":
+            return F.to_utc_timestamp(F.date_add(F.col(quoted(column)), 1).cast("timestamp"), time_zone)
         case AvailableColumn(column=column):
             return F.col(quoted(column)).cast("timestamp")
         case AvailableAfterEvent(after_event=delay):

@@ -34,7 +34,7 @@ class AvailableColumn(Config):
     """The record itself says when it became available."""
 
     column: Identifier
-    """A column of type timestamp or date."""
+    """A column of type timestamp, or date: then the end of that day, local time."""
 
 
 class AvailableAfterEvent(Config):

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 import pytest
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 import bronze.stage
 import silver.stage
 from assay import lease, stages
 from assay.errors import BusyError, ContractError, SourceError
 from assay.lakehouse import Lakehouse
+from silver import expectations
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
 NEXT = datetime(2013, 3, 3, tzinfo=UTC)
@@ -116,8 +116,7 @@ def test_the_same_file_under_another_name_is_a_duplicate(readings: Readings) -> 
 
 def hold(lakehouse: Lakehouse, stage: str, pid: int) -> None:
     """Another process takes the lease of a stage."""
-    schema = T.StructType.fromDDL("stage string, holder string, host string, pid bigint, taken_at timestamp")
-    lakehouse.tables.create(lease.LEASES, schema)
+    schema = "stage string, holder string, host string, pid bigint, taken_at timestamp"
     row = (stage, "another", socket.gethostname(), pid, datetime.now(UTC))
     lakehouse.tables.append(lease.LEASES, lakehouse.spark.createDataFrame([row], schema))
 
@@ -157,7 +156,7 @@ def contents(lakehouse: Lakehouse) -> dict[str, list[tuple[Any, ...]]]:
     [
         pytest.param(bronze.stage, "_record_files", id="bronze is written, its files are not recorded"),
         pytest.param(silver.stage, "_write_quarantine", id="the history is written, the quarantine is not"),
-        pytest.param(silver.stage.expectations, "publish", id="all tables are written, the results are not published"),
+        pytest.param(expectations, "publish", id="all tables are written, the results are not published"),
     ],
 )
 def test_a_crash_then_a_rerun_gives_the_tables_of_an_undisturbed_run(

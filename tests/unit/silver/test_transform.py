@@ -131,6 +131,15 @@ def test_check_batch_rejects_a_row_that_does_not_say_when_it_became_available(
     assert [row["reasons"] for row in rows] == [None, [reason("available", "valid_from", None, "is unknown")]]
 
 
+def test_check_batch_takes_a_date_of_availability_as_the_end_of_that_local_day(spark: SparkSession) -> None:
+    source = contract(
+        **{"from": {"files": "delays/*.csv", "available": {"column": "delivered"}}}, event_time="departure",
+        key=["carrier"], columns={**COLUMNS, "delivered": {"type": "date"}},
+    )  # fmt: skip
+    frame = bronze(spark, ("UA", "2013-03-01", "517", "1")).withColumn("delivered", F.lit("2013-03-01"))
+    assert [row["valid_from"] for row in checked(frame, source)] == [datetime(2013, 3, 2, 5, tzinfo=UTC)]
+
+
 def test_count_adds_up_and_counts_each_reason_with_examples(spark: SparkSession) -> None:
     register_functions(spark, NEW_YORK)
     source = contract()
