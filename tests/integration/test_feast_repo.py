@@ -15,15 +15,6 @@ from assay.lakehouse import Lakehouse
 from gold.store import feature_store
 
 REPOSITORY = Path(__file__).parents[2] / "feature_repo"
-VIEWS = {
-    "carrier_delays": ["carrier"],
-    "dest_delays": ["dest"],
-    "origin_delays": ["origin"],
-    "origin_weather": ["origin"],
-    "plane_facts": ["tailnum"],
-    "route_delays": ["origin", "dest"],
-    "tail_delays": ["tailnum"],
-}
 
 
 class Flights(Protocol):
@@ -31,6 +22,11 @@ class Flights(Protocol):
 
     lakehouse: Lakehouse
     nights: tuple[datetime, datetime]
+
+
+def tables(lakehouse: Lakehouse) -> dict[str, list[str]]:
+    """Name -> keys of every feature table that the configuration names."""
+    return {name: list(table.keys) for name, table in lakehouse.config.features.items()}
 
 
 def views(store: Any) -> dict[str, tuple[list[str], timedelta]]:
@@ -41,7 +37,8 @@ def views(store: Any) -> dict[str, tuple[list[str], timedelta]]:
 def test_the_registry_holds_a_view_per_table_with_its_keys(flights: Flights) -> None:
     store = feature_store(flights.lakehouse)
     night = timedelta(hours=23, minutes=59, seconds=59)
-    assert views(store) == {name: (keys, night) for name, keys in VIEWS.items()}
+    assert tables(flights.lakehouse)["route_delays"] == ["origin", "dest"]
+    assert views(store) == {name: (keys, night) for name, keys in tables(flights.lakehouse).items()}
     assert [service.name for service in store.list_feature_services()] == ["late_arrival"]
 
 
@@ -50,9 +47,11 @@ def test_definitions_are_those_of_the_configuration_that_the_environment_names(
 ) -> None:
     monkeypatch.setenv("ASSAY_CONF", str(flights.lakehouse.conf_dir.resolve()))
     found = runpy.run_path(str(REPOSITORY / "definitions.py"))
-    assert {name for name in found if name.startswith("featureview_")} == {f"featureview_{name}" for name in VIEWS}
+    assert {name for name in found if name.startswith("featureview_")} == {
+        f"featureview_{name}" for name in tables(flights.lakehouse)
+    }
     assert {name for name in found if name.startswith("entity_")} == {
-        f"entity_{key}" for keys in VIEWS.values() for key in keys
+        f"entity_{key}" for keys in tables(flights.lakehouse).values() for key in keys
     }
     assert [name for name in found if name.startswith("featureservice_")] == ["featureservice_late_arrival"]
 
@@ -69,7 +68,7 @@ def test_feast_apply_works_in_a_copy_of_the_folder(flights: Flights, monkeypatch
     monkeypatch.delenv("ASSAY_CONF", raising=False)
     done = CliRunner().invoke(cli, ["apply"])
     assert done.exit_code == 0, done.output
-    assert set(views(FeatureStore(repo_path=str(beside_conf)))) == set(VIEWS)
+    assert set(views(FeatureStore(repo_path=str(beside_conf)))) == set(flights.lakehouse.config.features)
 
 
 def test_historical_features_of_a_pandas_frame_are_the_rows_of_gold(flights: Flights, spark: SparkSession) -> None:

@@ -139,6 +139,19 @@ def delay_table(
     return rows
 
 
+def late_table(keys: Sequence[str], days: int, *names: str) -> Callable[[Path, datetime], Rows]:
+    """The oracle of a table over outcomes with one window."""
+
+    def rows(landing: Path, as_of: datetime) -> Rows:
+        past = known(landing, "outcomes", as_of).within(departure, days, timedelta(hours=19))
+        window = f"{days}d"
+        wanted = [f"{name}_{window}" for name in names]
+        groups = grouped([{**row, "dep_hour": str(int(row["sched_dep_time"]) // 100)} for row in past], keys)
+        return {key: {name: delays(group, window)[name] for name in wanted} for key, group in groups.items()}
+
+    return rows
+
+
 def weather_table(landing: Path, as_of: datetime) -> Rows:
     """The oracle of `origin_weather`: an observation with an impossible wind counts for nothing."""
     past = known(landing, "weather", as_of).within(observed, 1, timedelta(0))
@@ -167,6 +180,11 @@ def plane_table(landing: Path, as_of: datetime) -> Rows:
 
 
 ORACLES: dict[str, Callable[[Path, datetime], Rows]] = {
+    "carrier_hour_delays": late_table(["carrier", "dep_hour"], 56, "late_rate"),
+    "carrier_origin_hour_delays": late_table(["carrier", "origin", "dep_hour"], 56, "late_rate"),
+    "dest_hour_delays": late_table(["dest", "dep_hour"], 56, "late_rate"),
+    "flight_delays": late_table(["carrier", "flight", "origin"], 28, "late_rate", "arr_delay"),
+    "origin_hour_delays": late_table(["origin", "dep_hour"], 56, "late_rate"),
     "carrier_delays": delay_table(["carrier"], of_carrier),
     "dest_delays": delay_table(["dest"], nothing_more),
     "origin_delays": delay_table(["origin"], nothing_more),
@@ -193,7 +211,7 @@ def test_features_are_what_a_plain_loop_over_the_files_delivered_by_then_gives(
     definition = flights.lakehouse.config.features[table]
     names = [column.name for column in definition.output]
     found = {
-        tuple(row[key] for key in definition.keys): rounded({name: row[name] for name in names})
+        tuple(str(row[key]) for key in definition.keys): rounded({name: row[name] for name in names})
         for row in flights.lakehouse.tables.read(f"gold.{table}").where(F.col("event_timestamp") == night).collect()
     }
     expected = {key: rounded(row) for key, row in ORACLES[table](flights.landing, night).items()}
