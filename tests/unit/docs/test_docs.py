@@ -137,6 +137,7 @@ def test_commands_are_found_where_they_stand() -> None:
     assert {doc: names for doc, names in found.items() if names} == {
         "README.md": {"assay", "make"},
         "docs/how-to.md": {"assay", "spark-submit"},
+        "docs/performance.md": {"assay"},
         "docs/tutorial.md": {"assay"},
     }
 
