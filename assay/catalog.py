@@ -12,6 +12,8 @@ from assay.ledger import RUNS
 from assay.tables import SCHEMAS, literal, quoted
 
 HISTORY = "__history"
+_REGISTERED = "assay.catalog.root"
+"""The session's own note of whose names it holds."""
 
 
 def register(lakehouse: Lakehouse) -> list[str]:
@@ -20,6 +22,7 @@ def register(lakehouse: Lakehouse) -> list[str]:
     `silver.<source>` is a view of the current versions, `ops.metrics` a view of the ledger's numbers.
     """
     spark = lakehouse.spark
+    _forget_others(lakehouse)
     names = []
     for schema in SCHEMAS:
         spark.sql(f"CREATE DATABASE IF NOT EXISTS {quoted(schema)}")
@@ -43,6 +46,17 @@ def register(lakehouse: Lakehouse) -> list[str]:
         )
         names.append("ops.metrics")
     return sorted(names)
+
+
+def _forget_others(lakehouse: Lakehouse) -> None:
+    """Drop the names of another lakehouse that this session has registered before; its data stays."""
+    spark = lakehouse.spark
+    if spark.conf.get(_REGISTERED, lakehouse.root) != lakehouse.root:
+        for schema in filter(spark.catalog.databaseExists, SCHEMAS):
+            for table in spark.catalog.listTables(schema):
+                kind = "VIEW" if table.tableType == "VIEW" else "TABLE"
+                spark.sql(f"DROP {kind} IF EXISTS {quoted(schema)}.{quoted(table.name)}")
+    spark.conf.set(_REGISTERED, lakehouse.root)
 
 
 def ask(lakehouse: Lakehouse, query: str, limit: int) -> tuple[list[str], list[list[Any]], bool]:
