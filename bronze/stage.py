@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pyspark.sql import functions as F
 
 from assay.config import Source
-from assay.errors import ContractError, SourceError, TableError, nearest
+from assay.errors import ContractError, TableError, nearest
 from assay.files import FileInfo, list_files
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
@@ -250,6 +250,3 @@ def _record_files(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outco
         for file in files
     ]  # fmt: skip
     lakehouse.tables.append(FILES, lakehouse.spark.createDataFrame(rows, FILES_SCHEMA).coalesce(1))
-
-
-__all__ = ["FILES", "SourceError", "run"]

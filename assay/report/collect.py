@@ -65,7 +65,8 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         feeds=feeds,
         rejects=rejects,
         feature_tables=tuple(
-            FeatureRow(table, int(found["rows"])) for table, found in numbers.get("features", {}).items()
+            FeatureRow(table, rows=int(found["rows"]), entities=int(found["rows"]))
+            for table, found in numbers.get("features", {}).items()
         ),
         model=block,
         scores=scores,
