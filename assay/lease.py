@@ -1,7 +1,9 @@
 """One writer per stage: a lease in the Delta table `ops.leases`.
 
-Taking a lease is one merge that changes a row only if it is free. Of two that try at once, Delta lets one commit; the
-other fails or finds the row taken. A lease whose holder is gone (a dead process on this host, or past its end) is free.
+The table holds the leases that are held, a partition per holder. Taking some is one append that Delta accepts only if
+nobody has taken any since the table was looked at: its transaction number is the version that was looked at, and
+Delta skips a number that is not above the last. Of two that try at once one finds its rows in the table, the other
+does not. A lease whose holder is gone (a dead process on this host, or past its end) is free.
 """
 
 import os
@@ -11,17 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from pyspark.sql import Row
 from pyspark.sql import types as T
 
 from assay.errors import BusyError
 from assay.lakehouse import Lakehouse
-from assay.tables import literal
+from assay.tables import local_frame
 
 LEASES = "ops.leases"
 LONGEST = timedelta(hours=24)
 """A lease of another host is free after this long."""
 
 _SCHEMA = "stage string, holder string, host string, pid bigint, taken_at timestamp"
+_ATTEMPTS = 20
 
 
 @contextmanager
@@ -42,49 +46,62 @@ def lease(lakehouse: Lakehouse, stages: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         lakehouse.leases.difference_update(wanted)
-        _change(lakehouse, wanted, "", f"target.holder = {literal(holder)}")
+        lakehouse.tables.delete(LEASES, slice_of={"holder": [holder]})
 
 
 def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:
     tables = lakehouse.tables
-    tables.create(LEASES, T.StructType.fromDDL(_SCHEMA))
-    rows = {row["stage"]: row for row in tables.read(LEASES).collect()}
-    gone = ["", *(row["holder"] for row in rows.values() if _gone(row["host"], row["pid"], row["taken_at"]))]
-    taken = [rows[stage] for stage in stages if stage in rows and rows[stage]["holder"] not in gone]
-    if not taken:
-        condition = f"target.holder IN ({', '.join(literal(name) for name in gone)})"
-        try:
-            _change(lakehouse, stages, holder, condition)
-        except Exception as error:
-            if "Concurrent" not in f"{type(error).__name__} {error}":
-                raise
-        rows = {row["stage"]: row for row in tables.read(LEASES).collect()}
-        taken = [rows[stage] for stage in stages if rows[stage]["holder"] != holder]
-    if taken:
-        _change(lakehouse, stages, "", f"target.holder = {literal(holder)}")
-        first = taken[0]
-        raise BusyError(
-            f"The stage {first['stage']} is being run by another process.",
-            where=LEASES,
-            found=f"process {first['pid']} on {first['host']}, since {first['taken_at']} UTC",
-            do="wait for it to end and run again; nothing was changed",
-        )
+    tables.create(LEASES, T.StructType.fromDDL(_SCHEMA), partition_by=["holder"])
+    pid, host, now = os.getpid(), socket.gethostname(), datetime.now(UTC)
+    claim = [{"stage": name, "holder": holder, "host": host, "pid": pid, "taken_at": now} for name in stages]
+    for _ in range(_ATTEMPTS):
+        version = tables.version(LEASES)
+        held = tables.read(LEASES, version).collect()
+        taken = [row for row in held if row["stage"] in stages and not _gone(row)]
+        if taken:
+            _refuse(taken[0])
+        frame = local_frame(lakehouse.spark, claim, _SCHEMA).coalesce(1)
+        with _unless_overtaken():
+            tables.append_once(LEASES, frame, application=LEASES, number=version + 1)
+        held = tables.read(LEASES).collect()
+        if any(row["holder"] == holder for row in held):
+            if gone := sorted({row["holder"] for row in held if _gone(row)}):
+                with _unless_overtaken():
+                    tables.delete(LEASES, slice_of={"holder": gone})
+            return
+    raise BusyError(
+        "The leases of this lakehouse are being taken by many runs at once.", where=LEASES,
+        found=f"{_ATTEMPTS} attempts, each overtaken by another", do="run again when fewer runs start together",
+    )  # fmt: skip
 
 
-def _change(lakehouse: Lakehouse, stages: Sequence[str], holder: str, condition: str) -> None:
-    rows = [(stage, holder, socket.gethostname(), os.getpid(), datetime.now(UTC)) for stage in stages]
-    source = lakehouse.spark.createDataFrame(rows, _SCHEMA).coalesce(1)
-    builder = lakehouse.tables.merging(LEASES, source, "source.stage = target.stage")
-    builder.whenMatchedUpdateAll(condition=condition).whenNotMatchedInsertAll().execute()
+@contextmanager
+def _unless_overtaken() -> Iterator[None]:
+    """A commit that another's came before is left undone."""
+    try:
+        yield
+    except Exception as error:
+        if "Concurrent" not in f"{type(error).__name__} {error}":
+            raise
 
 
-def _gone(host: str, pid: int, taken_at: datetime | None) -> bool:
-    if taken_at is None or datetime.now(UTC) - taken_at.replace(tzinfo=UTC) > LONGEST:
+def _refuse(row: Row) -> None:
+    raise BusyError(
+        f"The stage {row['stage']} is being run by another process.",
+        where=LEASES,
+        found=f"process {row['pid']} on {row['host']}, since {row['taken_at']} UTC",
+        do="wait for it to end and run again; nothing was changed",
+    )
+
+
+def _gone(row: Row) -> bool:
+    """Whether the holder of a lease has died or is past its end."""
+    if datetime.now(UTC) - row["taken_at"].replace(tzinfo=UTC) > LONGEST:
         return True
-    if host != socket.gethostname():
+    if row["host"] != socket.gethostname():
         return False
     try:
-        os.kill(pid, 0)
+        os.kill(row["pid"], 0)
     except ProcessLookupError:
         return True
     except PermissionError:

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from assay import __version__
 from assay.lakehouse import Lakehouse
+from assay.tables import local_frame
 
 logger = logging.getLogger(__name__)
 
@@ -76,19 +77,16 @@ class Outcome:
 def record(lakehouse: Lakehouse, outcomes: Sequence[Outcome]) -> None:
     """Write outcomes to the ledger, in one commit."""
     rows = [
-        (
-            o.run_id, lakehouse.name, o.stage, o.as_of, o.status, o.started_at, o.ended_at, o.seconds, o.spark_jobs,
-            __version__, o.error or None, [asdict(t) for t in o.targets], [asdict(m) for m in o.metrics], o.notes,
-        )
-        for o in outcomes
-    ]  # fmt: skip
-    lakehouse.tables.append(RUNS, lakehouse.spark.createDataFrame(rows, SCHEMA).coalesce(1))
+        {**asdict(outcome), "lakehouse": lakehouse.name, "code": __version__, "error": outcome.error or None}
+        for outcome in outcomes
+    ]
+    lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))
 
 
 def runs(lakehouse: Lakehouse) -> DataFrame:
     """The ledger; empty before the first run."""
     if not lakehouse.tables.exists(RUNS):
-        return lakehouse.spark.createDataFrame([], SCHEMA)
+        return local_frame(lakehouse.spark, [], SCHEMA)
     return lakehouse.tables.read(RUNS)
 
 

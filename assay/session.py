@@ -36,8 +36,12 @@ EMBEDDED = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.scheduler.mode": "FAIR",
-    # Planning again after every shuffle costs more than it saves on tables that fit one machine.
+    # A night asks hundreds of small questions. Planning again after every shuffle, and compiling Java for each of
+    # them, costs more than it saves on tables that fit one machine; what is compiled still is kept for the next night.
     "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.codegen.cache.maxEntries": "4000",
 }
 """Defaults for a Spark inside this process: small tables, no ports open."""
 

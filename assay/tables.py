@@ -8,11 +8,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
+import pyarrow as pa
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import types as T
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from assay.errors import TableError
 
@@ -96,6 +98,15 @@ class Tables:
                 writer = writer.option("mergeSchema", "true")
         return self._commit(name, lambda: writer.save(self.path(name)))
 
+    def append_once(self, name: str, frame: DataFrame, *, application: str, number: int) -> None:
+        """Add rows, unless the application has committed this number or a higher one: then nothing, without a word."""
+        writer = frame.write.format("delta").mode("append")
+        writer.option("txnAppId", application).option("txnVersion", number).save(self.path(name))
+
+    def delete(self, name: str, *, slice_of: Mapping[str, Sequence[object]]) -> None:
+        """Remove some partitions; a commit that only changes the log."""
+        DeltaTable.forPath(self.spark, self.path(name)).delete(where_in(slice_of))
+
     def merge(self, name: str, builder: DeltaMergeBuilder) -> Commit:
         """Run a merge that `merging` began."""
         return self._commit(name, builder.execute)
@@ -145,6 +156,14 @@ class Tables:
 def _jvm(spark: SparkSession) -> Any:
     """Spark's own process, for what its Python side does not offer."""
     return spark._jvm
+
+
+def local_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], schema: str) -> DataFrame:
+    """A frame of a few rows of the driver. They come by way of Arrow: of a Python list Spark would make a job."""
+    fields = cast(T.StructType, T.StructType.fromDDL(schema))
+    table: Any = pa.Table.from_pylist([dict(row) for row in rows], schema=to_arrow_schema(fields, timezone="UTC"))
+    frame: DataFrame = spark.createDataFrame(table, fields)
+    return frame
 
 
 def only_row(frame: DataFrame) -> Row:

@@ -17,6 +17,7 @@ from assay.files import FileInfo, list_files
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
 from assay.stages import run_stage, side_by_side
+from assay.tables import local_frame
 from bronze import tasks
 from bronze.available import available_at
 from bronze.readers import format_of
@@ -140,8 +141,8 @@ def _inspect(lakehouse: Lakehouse, files: Sequence[NewFile]) -> list[NewFile]:
     }
     results = {}
     if readable:
-        rows = [(number, file.info.path, file.format) for number, file in readable.items()]
-        frame = lakehouse.spark.createDataFrame(rows, "number int, path string, format string")
+        rows = [{"number": number, "path": file.info.path, "format": file.format} for number, file in readable.items()]
+        frame = local_frame(lakehouse.spark, rows, "number int, path string, format string")
         found = frame.mapInArrow(tasks.inspect(lakehouse.landing), tasks.INSPECTED).collect()
         results = {row["number"]: row for row in found}
     looked = []
@@ -203,8 +204,8 @@ def _land(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outcome) -> l
     """Write one source's batch and count what was written, file by file."""
     source, batch = files[0].source, files[0].batch or 0
     table = f"bronze.{source.name}"
-    rows = [(file.info.path, file.format, file.available_at) for file in files]
-    frame = lakehouse.spark.createDataFrame(rows, "path string, format string, available_at timestamp")
+    rows = [{"path": file.info.path, "format": file.format, "available_at": file.available_at} for file in files]
+    frame = local_frame(lakehouse.spark, rows, "path string, format string, available_at timestamp")
     landed_at = F.lit(datetime.now(UTC))
     columns = [f"`{name}` string" for name in source.columns]
     schema = ", ".join([
@@ -243,10 +244,20 @@ def _land(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outcome) -> l
 def _record_files(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outcome) -> None:
     now = datetime.now(UTC)
     rows = [
-        (
-            file.source.name, file.batch, file.info.path, file.info.bytes, file.info.modified_at, file.sha256,
-            file.status, file.reason, file.records, file.available_at, now, outcome.run_id,
-        )
+        {
+            "source": file.source.name,
+            "batch": file.batch,
+            "source_file": file.info.path,
+            "bytes": file.info.bytes,
+            "modified_at": file.info.modified_at,
+            "sha256": file.sha256,
+            "status": file.status,
+            "reason": file.reason,
+            "records": file.records,
+            "available_at": file.available_at,
+            "landed_at": now,
+            "run_id": outcome.run_id,
+        }
         for file in files
-    ]  # fmt: skip
-    lakehouse.tables.append(FILES, lakehouse.spark.createDataFrame(rows, FILES_SCHEMA).coalesce(1))
+    ]
+    lakehouse.tables.append(FILES, local_frame(lakehouse.spark, rows, FILES_SCHEMA).coalesce(1))

@@ -39,11 +39,10 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
         " AND ".join(f"{quoted(key)} IS NOT NULL" for key in table.keys)
     )
     events = events.where(_inside(longest, table, event_time, min(as_ofs), max(as_ofs)))
-    rows = ", ".join(f"({literal(as_of)})" for as_of in as_ofs)
-    times = F.broadcast(history.sparkSession.sql(f"SELECT * FROM VALUES {rows} AS nights({AS_OF})"))
+    nights = F.array(*[F.expr(literal(as_of)) for as_of in as_ofs])
     as_of = F.col(AS_OF)
     visible = (F.col("valid_from") <= as_of) & (F.col("valid_to").isNull() | (F.col("valid_to") > as_of))
-    seen = events.join(times, visible & _inside(longest, table, event_time), "inner")
+    seen = events.select("*", F.explode(nights).alias(AS_OF)).where(visible & _inside(longest, table, event_time))
     types = _types(events, table)
     return (
         seen.groupBy(*[quoted(key) for key in table.keys], AS_OF)

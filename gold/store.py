@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def feature_store(lakehouse: Lakehouse) -> "FeatureStore":
-    """Feast over the lakehouse's gold tables, with Spark as its offline store; it uses the session that runs."""
+    """Feast over the lakehouse's gold tables, with our own join as its offline store; it uses the session that runs."""
     from feast import FeatureStore
     from feast.repo_config import RepoConfig
 
@@ -20,7 +20,7 @@ def feature_store(lakehouse: Lakehouse) -> "FeatureStore":
             project=lakehouse.name,
             provider="local",
             registry=str(lakehouse.folder("feast") / "registry.db"),
-            offline_store={"type": "spark"},
+            offline_store={"type": "gold.offline_store.AssayOfflineStore"},
             online_store=None,
             entity_key_serialization_version=3,
         )

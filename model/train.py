@@ -18,7 +18,7 @@ from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target, key_of
 from assay.stages import run_stage
-from assay.tables import quoted
+from assay.tables import local_frame, quoted
 from model.artifact import Artifact
 from model.evaluate import evaluate
 from model.gates import check_gates, judge
@@ -91,7 +91,8 @@ def _ranges(rows: DataFrame, model: Model) -> Mapping[datetime, str]:
 
 
 def _with_split(rows: DataFrame, ranges: Mapping[datetime, str]) -> DataFrame:
-    nights = rows.sparkSession.createDataFrame(list(ranges.items()), "as_of timestamp, split string")
+    assigned = [{"as_of": as_of, "split": split} for as_of, split in ranges.items()]
+    nights = local_frame(rows.sparkSession, assigned, "as_of timestamp, split string")
     return rows.join(F.broadcast(nights), "as_of", "inner").where(F.col("split") != GAP)
 
 

@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 import pytest
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 import bronze.stage
 import silver.stage
 from assay import lease, stages
 from assay.errors import BusyError, ContractError, SourceError
 from assay.lakehouse import Lakehouse
+from assay.tables import Tables
 from silver import expectations
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
@@ -118,7 +120,22 @@ def hold(lakehouse: Lakehouse, stage: str, pid: int) -> None:
     """Another process takes the lease of a stage."""
     schema = "stage string, holder string, host string, pid bigint, taken_at timestamp"
     row = (stage, "another", socket.gethostname(), pid, datetime.now(UTC))
-    lakehouse.tables.append(lease.LEASES, lakehouse.spark.createDataFrame([row], schema))
+    lakehouse.tables.create(lease.LEASES, T.StructType.fromDDL(schema), partition_by=["holder"])
+    frame = lakehouse.spark.createDataFrame([row], schema)
+    number = lakehouse.tables.version(lease.LEASES) + 1
+    lakehouse.tables.append_once(lease.LEASES, frame, application=lease.LEASES, number=number)
+
+
+def just_before_the_commit(monkeypatch: pytest.MonkeyPatch, another_acts: Callable[[], None]) -> None:
+    """Something happens between the look at the leases and the attempt to take some; only the first time."""
+    append_once = Tables.append_once
+
+    def overtaken(tables: Tables, *given: Any, **named: Any) -> None:
+        monkeypatch.setattr(Tables, "append_once", append_once)
+        another_acts()
+        append_once(tables, *given, **named)
+
+    monkeypatch.setattr(Tables, "append_once", overtaken)
 
 
 def test_two_runs_at_once_one_stops(readings: Readings) -> None:
@@ -136,7 +153,23 @@ def test_the_lease_of_a_dead_process_is_taken_over_and_given_back(readings: Read
         dead.wait()
     hold(readings.lakehouse, "bronze", dead.pid)
     assert bronze.stage.run(readings.lakehouse, NIGHT).status == "done"
-    assert rows(readings.lakehouse, lease.LEASES, "stage", "holder") == [("bronze", "")]
+    assert rows(readings.lakehouse, lease.LEASES, "stage", "holder") == []
+
+
+def test_of_two_that_take_a_lease_at_the_same_moment_one_gets_it(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    just_before_the_commit(monkeypatch, lambda: hold(readings.lakehouse, "bronze", os.getppid()))
+    with pytest.raises(BusyError, match=f"process {os.getppid()} on "):
+        bronze.stage.run(readings.lakehouse, NIGHT)
+    assert rows(readings.lakehouse, lease.LEASES, "stage", "holder") == [("bronze", "another")]
+
+
+def test_a_lease_of_other_stages_is_no_hindrance(readings: Readings, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings.deliver("2013-03-01.csv", MORNING)
+    just_before_the_commit(monkeypatch, lambda: hold(readings.lakehouse, "train", os.getppid()))
+    assert bronze.stage.run(readings.lakehouse, NIGHT).status == "done"
+    assert rows(readings.lakehouse, lease.LEASES, "stage", "holder") == [("train", "another")]
 
 
 class PowerCut(BaseException):
