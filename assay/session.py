@@ -4,6 +4,8 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -24,23 +26,26 @@ SESSION = {
 }
 """What every session needs for assay's results to be what the documentation says."""
 
+INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+
 EMBEDDED = {
     "spark.sql.catalogImplementation": "in-memory",
     "spark.driver.memory": "2g",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",  # throughput: nobody waits for a pause
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.shuffle.partitions": "1",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.scheduler.mode": "FAIR",
     # A night asks hundreds of small questions. Planning again after every shuffle, and compiling Java for each of
-    # them, costs more than it saves on tables that fit one machine; what is compiled still is kept for the next night.
+    # them, costs more than it saves; what is compiled still (`compiled` below) is kept for the next night.
     "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    **INTERPRETED,
     "spark.sql.codegen.cache.maxEntries": "4000",
 }
 """Defaults for a Spark inside this process: small tables, no ports open."""
@@ -80,6 +85,19 @@ def session(environment: Environment) -> SparkSession:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logger.debug("spark %s started in %.1f s", spark.version, time.perf_counter() - started)
     return spark
+
+
+@contextmanager
+def compiled(spark: SparkSession) -> Iterator[None]:
+    """Plans become Java inside: for a pass over much data, where the embedded session would interpret them."""
+    before = {name: str(spark.conf.get(name)) for name in COMPILED}
+    for name, value in COMPILED.items():
+        spark.conf.set(name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            spark.conf.set(name, value)
 
 
 def installed_jars() -> list[str]:

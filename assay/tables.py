@@ -160,7 +160,7 @@ def _jvm(spark: SparkSession) -> Any:
 
 def local_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], schema: str) -> DataFrame:
     """A frame of a few rows of the driver. They come by way of Arrow: of a Python list Spark would make a job."""
-    fields = cast(T.StructType, T.StructType.fromDDL(schema))
+    fields = cast("T.StructType", T.StructType.fromDDL(schema))
     table: Any = pa.Table.from_pylist([dict(row) for row in rows], schema=to_arrow_schema(fields, timezone="UTC"))
     frame: DataFrame = spark.createDataFrame(table, fields)
     return frame

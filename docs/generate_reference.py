@@ -168,7 +168,7 @@ def _ops() -> Iterator[str]:
     tables = (
         ("`ops.runs`: a row per run of a stage", ledger.SCHEMA),
         ("`ops.files`: a row per file seen in a landing folder", bronze_stage.FILES_SCHEMA),
-        ("`ops.leases`: a row per stage, and who runs it", lease._SCHEMA),  # noqa: SLF001
+        ("`ops.leases`: a row per stage that is running, and who runs it", lease._SCHEMA),  # noqa: SLF001
     )
     for title, schema in tables:
         columns = re.split(r",\s*(?![^<]*>)", schema.strip())

@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from assay.config import FeatureColumn, FeatureTable
+from assay.config import Feature, FeatureColumn, FeatureTable
 from assay.errors import FeatureError
 from assay.tables import literal, quoted
 from gold.aggregates import AGGREGATES, Values
@@ -91,18 +91,27 @@ def _values(column: FeatureColumn, table: FeatureTable, event_time: str | None, 
 
 def _types(events: DataFrame, table: FeatureTable) -> dict[str, T.DataType]:
     """The type of each feature's argument; FeatureError for an expression that the source cannot give."""
-    types: dict[str, T.DataType] = {}
-    for name, feature in table.features.items():
-        expression = "1" if feature.argument == "*" else feature.argument
-        try:
-            columns = [F.expr(expression), *([F.expr(feature.where)] if feature.where else [])]
-            types[name] = events.select(*columns).schema[0].dataType
-        except Exception as error:
-            known = [column for column in events.columns if column != EVENT]
-            raise FeatureError(
-                f"The feature {name} of {table.name} cannot be computed.",
-                where=table.at("features", name),
-                found=f"{expression}: {str(error).splitlines()[0]}",
-                expected="a SQL expression over " + ", ".join(known),
-            ) from error
-    return types
+    try:
+        schema = events.select(*[column for feature in table.features.values() for column in _columns(feature)]).schema
+    except Exception:  # noqa: BLE001  # which one it was is found below
+        return {name: _type(events, table, name) for name in table.features}
+    return dict(zip(table.features, [field.dataType for field in schema][::2], strict=True))
+
+
+def _type(events: DataFrame, table: FeatureTable, name: str) -> T.DataType:
+    feature = table.features[name]
+    try:
+        return events.select(*_columns(feature)).schema[0].dataType
+    except Exception as error:
+        known = [column for column in events.columns if column != EVENT]
+        raise FeatureError(
+            f"The feature {name} of {table.name} cannot be computed.",
+            where=table.at("features", name),
+            found=f"{feature.argument}: {str(error).splitlines()[0]}",
+            expected="a SQL expression over " + ", ".join(known),
+        ) from error
+
+
+def _columns(feature: Feature) -> list[Column]:
+    """What a feature takes from a row: its argument, and its condition."""
+    return [F.lit(1) if feature.argument == "*" else F.expr(feature.argument), F.expr(feature.where or "true")]

@@ -22,6 +22,7 @@ from feast.repo_config import RepoConfig
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.errors import FeatureError
 from assay.tables import only_row, quoted
 from gold.as_of_join import Side, as_of_join
 
@@ -80,7 +81,7 @@ class AssayOfflineStore(SparkOfflineStore):  # type: ignore[misc]
             _side(spark, views[context.name], context, (first, last), full=full_feature_names) for context in contexts
         ]
         keys = sorted({key for side in sides for key in side.keys})
-        offline_utils.assert_expected_columns_in_entity_df(dict.fromkeys(spine.columns), set(keys), time)
+        _check_columns(spine, keys, [name for side in sides for name in side.features])
         return AssayRetrievalJob(
             as_of_join(spine, time, sides),
             full_feature_names=full_feature_names,
@@ -112,6 +113,21 @@ def _spine(spark: SparkSession, entity_df: pd.DataFrame | str | DataFrame) -> tu
     time = "event_timestamp" if "event_timestamp" in spine.columns or len(times) != 1 else times[0]
     offline_utils.assert_expected_columns_in_entity_df(dict.fromkeys(spine.columns), set(), time)
     return spine.withColumn(time, F.col(quoted(time)).cast("timestamp")), time
+
+
+def _check_columns(spine: DataFrame, keys: list[str], features: list[str]) -> None:
+    if missing := [key for key in keys if key not in spine.columns]:
+        raise FeatureError(
+            f"The entity frame lacks {', '.join(missing)}.",
+            found="columns " + ", ".join(spine.columns),
+            expected="the keys of the feature views that are asked: " + ", ".join(keys),
+        )
+    if taken := sorted({name for name in features if name in spine.columns or features.count(name) > 1}):
+        raise FeatureError(
+            f"The features {', '.join(taken)} would stand twice in the result.",
+            found="a column of the entity frame, or features of several views, of that name",
+            do="ask with full_feature_names=True, or rename the column",
+        )
 
 
 def _range(spine: DataFrame, time: str) -> tuple[datetime, datetime]:

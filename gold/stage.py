@@ -5,6 +5,7 @@ computed again, whatever has arrived since.
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from pyspark.sql import functions as F
@@ -14,6 +15,7 @@ from assay.config import FeatureTable
 from assay.errors import TableError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
+from assay.session import compiled
 from assay.stages import run_stage, side_by_side
 from gold.aggregates import check_aggregates
 from gold.compute import compute
@@ -50,7 +52,8 @@ def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetim
         if missing:
             _build(lakehouse, table, key, [outcomes[as_of] for as_of in missing])
 
-    side_by_side(lakehouse, build, list(lakehouse.config.features.values()))
+    with compiled(lakehouse.spark) if others else nullcontext():
+        side_by_side(lakehouse, build, list(lakehouse.config.features.values()))
     apply(lakehouse)
     now = datetime.now(UTC)
     for other in others:

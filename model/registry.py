@@ -1,11 +1,13 @@
 """MLflow: where trainings are logged, models are registered, and the champion is found."""
 
+import io
 import json
 import math
 import os
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -71,7 +73,15 @@ def champion(lakehouse: Lakehouse, model: Model) -> Champion | None:
             return None
         raise ModelError("MLflow does not answer.", where=tracking_uri(lakehouse), found=error.message) from error
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(client.download_artifacts(found.run_id, "assay", folder))
+        try:
+            path = Path(client.download_artifacts(found.run_id, "assay", folder))
+        except (MlflowException, OSError) as error:
+            raise ModelError(
+                f"The files of the champion of {model.name} cannot be read.",
+                where=f"{tracking_uri(lakehouse)}, version {found.version}, run {found.run_id}",
+                found=str(error).splitlines()[0],
+                do="bring the artifacts of that run back, or set the alias champion to a version that has its own",
+            ) from error
         loaded = artifact.load(path)
     trained = datetime.fromisoformat(loaded.about["as_of"])
     return Champion(int(found.version), found.run_id, trained, loaded)
@@ -137,7 +147,8 @@ def _register(trained: Artifact, name: str) -> str:
             pip_requirements=[f"xgboost=={package_version(_xgboost())}"],
             metadata={"trees_sha256": trained.sha256, "best_iteration": trained.best_iteration},
         )
-        return str(mlflow.register_model(logged.model_uri, name).version)
+        with redirect_stderr(io.StringIO()):  # it tells there what the ledger and the terminal tell already
+            return str(mlflow.register_model(logged.model_uri, name).version)
 
 
 def _experiment(lakehouse: Lakehouse, client: "MlflowClient", name: str) -> str:

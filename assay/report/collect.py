@@ -1,7 +1,7 @@
 """Fill a night's report from the ledger and the tables."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -48,7 +48,7 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
     finally:
         recent.unpersist()
     stages = tuple(_stage(run, numbers) for run in runs)
-    feeds = _feeds(lakehouse, numbers)
+    feeds = _feeds(lakehouse, as_of, numbers)
     rejects = _rejects(lakehouse, as_of, numbers)
     model = next(iter(lakehouse.config.models.values()), None)
     scores = _scores(lakehouse, model, as_of) if model else None
@@ -65,8 +65,7 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         feeds=feeds,
         rejects=rejects,
         feature_tables=tuple(
-            FeatureRow(table, rows=int(found["rows"]), entities=int(found["rows"]))
-            for table, found in numbers.get("features", {}).items()
+            FeatureRow(table, rows=int(found["rows"])) for table, found in numbers.get("features", {}).items()
         ),
         model=block,
         scores=scores,
@@ -119,17 +118,19 @@ def _stage(run: Any, numbers: dict[str, dict[str, dict[str, float]]]) -> StageRo
     )
 
 
-def _feeds(lakehouse: Lakehouse, numbers: dict[str, dict[str, dict[str, float]]]) -> tuple[FeedRow, ...]:
-    newest: dict[str, datetime] = {}
+def _feeds(
+    lakehouse: Lakehouse, as_of: datetime, numbers: dict[str, dict[str, dict[str, float]]]
+) -> tuple[FeedRow, ...]:
+    delivered: dict[str, Any] = {}
     if lakehouse.tables.exists("ops.files"):
-        files = lakehouse.tables.read("ops.files").where("status = 'landed'")
-        newest = {
-            row["source"]: row["newest"].replace(tzinfo=UTC)
-            for row in files.groupBy("source")
-            .agg(F.max("available_at").alias("newest"))
-            .where("newest is not null")
-            .collect()
-        }
+        when = F.col("available_at")
+        before = when.between(F.lit(as_of - timedelta(days=8)), F.lit(as_of - timedelta(days=1)))
+        files = lakehouse.tables.read("ops.files").where("status = 'landed'").where(when <= F.lit(as_of))
+        days = F.floor((F.lit(as_of).cast("long") - when.cast("long")) / 86_400)
+        found = files.groupBy("source").agg(
+            F.max(when).alias("newest"), F.count_distinct(F.when(before, days)).alias("days")
+        )
+        delivered = {row["source"]: row for row in found.collect()}
     bronze, silver = numbers.get("bronze", {}), numbers.get("silver", {})
     rows = []
     for source in lakehouse.config.sources:
@@ -137,8 +138,19 @@ def _feeds(lakehouse: Lakehouse, numbers: dict[str, dict[str, dict[str, float]]]
         landed, accepted, quarantined, duplicates = (
             int(counts.get(name, 0)) for name in ("landed", "accepted", "quarantined", "duplicates")
         )
-        files_landed = int(bronze.get(source, {}).get("files", 0))
-        rows.append(FeedRow(source, files_landed, landed, accepted, quarantined, duplicates, newest.get(source)))
+        known = delivered.get(source)
+        rows.append(
+            FeedRow(
+                source,
+                int(bronze.get(source, {}).get("files", 0)),
+                landed,
+                accepted,
+                quarantined,
+                duplicates,
+                known["newest"].replace(tzinfo=UTC) if known else None,
+                known["days"] if known else 0,
+            )
+        )
     return tuple(rows)
 
 

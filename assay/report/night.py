@@ -51,6 +51,8 @@ class FeedRow:
     duplicates: int
     available_at: datetime | None = None
     """The newest available time known of the source."""
+    days_of_last_seven: int = 0
+    """On how many of the seven days before the night's last the source had delivered something."""
 
     @property
     def unaccounted(self) -> int:
@@ -76,9 +78,7 @@ class FeatureRow:
 
     table: str
     rows: int
-    entities: int | None = None
-    null_share: float | None = None
-    """Share of NULL among all feature values of the night."""
+    """One per entity."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from assay.config import Model
 from assay.report.night import FeedRow, ModelBlock, Scores, StageRow, Verdict
 
+NIGHTLY = 5
+"""A source that delivered on at least so many of seven days is missed on the night when it does not."""
+
 
 def verdict(
     stages: Sequence[StageRow],
@@ -31,6 +34,11 @@ def verdict(
         f"{feed.quarantined:,} of {feed.landed:,} rows of {feed.source} are in quarantine."
         for feed in feeds
         if feed.quarantined
+    ]
+    amber += [
+        f"{feed.source} brought nothing; it had delivered on {feed.days_of_last_seven} of the 7 days before."
+        for feed in feeds
+        if not feed.files and feed.days_of_last_seven >= NIGHTLY
     ]
     if not any(feed.landed for feed in feeds):
         amber.append("No source brought anything.")

@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
 from gold.store import feature_store
 
@@ -77,13 +78,13 @@ def test_historical_features_of_a_pandas_frame_are_the_rows_of_gold(flights: Fli
         {"carrier": ["B6", "UA", "B6", "??"], "event_timestamp": pd.to_datetime([later[0], *later, later[1]])}
     )
     names = ["flights_7d", "late_rate_7d", "spread_7d"]
-    try:
-        found = feature_store(flights.lakehouse).get_historical_features(
-            entity_df=entities, features=[f"carrier_delays:{name}" for name in names]
-        )
-        rows = found.to_spark_df().select("carrier", "event_timestamp", *names).collect()
-    finally:
-        spark.conf.unset("spark.sql.parser.quotedRegexColumnNames")
+    before = [table.name for table in spark.catalog.listTables()]
+    found = feature_store(flights.lakehouse).get_historical_features(
+        entity_df=entities, features=[f"carrier_delays:{name}" for name in names]
+    )
+    rows = found.to_spark_df().select("carrier", "event_timestamp", *names).collect()
+    assert [table.name for table in spark.catalog.listTables()] == before
+    assert spark.conf.get("spark.sql.parser.quotedRegexColumnNames") == "false"
     gold = {
         (row["carrier"], row["event_timestamp"]): tuple(row[name] for name in names)
         for row in flights.lakehouse.tables.read("gold.carrier_delays")
@@ -98,3 +99,46 @@ def test_historical_features_of_a_pandas_frame_are_the_rows_of_gold(flights: Fli
         ("B6", served): gold["B6", second],
         ("??", served): (None, None, None),
     }
+
+
+def test_an_entity_frame_without_rows_is_answered_without_rows(flights: Flights, spark: SparkSession) -> None:
+    nobody = spark.createDataFrame([], "carrier string, event_timestamp timestamp, note string")
+    found = feature_store(flights.lakehouse).get_historical_features(
+        entity_df=nobody, features=["carrier_delays:flights_7d"], full_feature_names=True
+    )
+    frame = found.to_spark_df()
+    assert frame.columns == ["carrier", "event_timestamp", "note", "carrier_delays__flights_7d"]
+    assert frame.collect() == []
+
+
+def test_entities_of_a_sql_query_get_the_same_features_as_a_frame(flights: Flights, spark: SparkSession) -> None:
+    night = flights.nights[1].replace(tzinfo=None)
+    query = f"SELECT 'B6' AS carrier, timestamp'{night}' AS event_timestamp"
+    store = feature_store(flights.lakehouse)
+    features = ["carrier_delays:late_rate_7d", "carrier_delays:flights_7d"]
+    asked = store.get_historical_features(entity_df=query, features=features).to_df()
+    given = store.get_historical_features(entity_df=spark.sql(query), features=features).to_df()
+    assert list(asked.columns) == ["carrier", "event_timestamp", "late_rate_7d", "flights_7d"]
+    pd.testing.assert_frame_equal(asked, given)
+    assert asked["flights_7d"][0] > 0
+
+
+def test_a_view_without_its_key_in_the_frame_is_refused_by_name(flights: Flights, spark: SparkSession) -> None:
+    night = flights.nights[1].replace(tzinfo=None)
+    with pytest.raises(FeatureError, match="lacks carrier"):
+        feature_store(flights.lakehouse).get_historical_features(
+            entity_df=spark.sql(f"SELECT 'B6' AS airline, timestamp'{night}' AS event_timestamp"),
+            features=["carrier_delays:flights_7d"],
+        )
+
+
+def test_a_feature_named_like_a_column_of_the_frame_is_refused_by_name(flights: Flights, spark: SparkSession) -> None:
+    night = flights.nights[1].replace(tzinfo=None)
+    query = f"SELECT 'B6' AS carrier, 1 AS flights_7d, timestamp'{night}' AS event_timestamp"
+    store = feature_store(flights.lakehouse)
+    with pytest.raises(FeatureError, match="flights_7d would stand twice"):
+        store.get_historical_features(entity_df=query, features=["carrier_delays:flights_7d"])
+    named = store.get_historical_features(
+        entity_df=query, features=["carrier_delays:flights_7d"], full_feature_names=True
+    )
+    assert named.to_spark_df().columns == ["carrier", "flights_7d", "event_timestamp", "carrier_delays__flights_7d"]

@@ -11,6 +11,7 @@ FAILED = StageRow("features", "failed", 1.0, error="no such column")
 SOUND = FeedRow("schedule", files=1, landed=1000, accepted=1000, quarantined=0, duplicates=0)
 DIRTY = FeedRow("weather", files=1, landed=3600, accepted=3590, quarantined=8, duplicates=2)
 SILENT = FeedRow("planes", files=0, landed=0, accepted=0, quarantined=0, duplicates=0)
+MISSED = FeedRow("outcomes", files=0, landed=0, accepted=0, quarantined=0, duplicates=0, days_of_last_seven=7)
 LOST = FeedRow("outcomes", files=1, landed=1500, accepted=300, quarantined=0, duplicates=0)
 SCORES = Scores((0.0, 1.0), (1000,), 1000)
 BELOW = ModelBlock(
@@ -33,12 +34,28 @@ DIRTY_TOLD = "8 of 3,600 rows of weather are in quarantine."
         ([SOUND, SILENT], SCORES, MODEL, None, Verdict("green", (WELL,))),
         ([SOUND], None, None, None, Verdict("green", (WELL,))),
         ([SOUND, DIRTY], SCORES, MODEL, None, Verdict("amber", (DIRTY_TOLD,))),
+        (
+            [SOUND, MISSED],
+            SCORES,
+            MODEL,
+            None,
+            Verdict("amber", ("outcomes brought nothing; it had delivered on 7 of the 7 days before.",)),
+        ),
         ([SILENT], SCORES, MODEL, None, Verdict("amber", ("No source brought anything.",))),
         ([], SCORES, MODEL, None, Verdict("amber", ("No source brought anything.",))),
         ([SOUND], SCORES, MODEL, BELOW, Verdict("amber", ("The gate auc failed.",))),
         ([SOUND], None, MODEL, None, Verdict("red", ("late_arrival has no predictions for this night.",))),
     ],
-    ids=["sound", "no model", "quarantine", "all silent", "no sources", "gate failed", "not scored"],
+    ids=[
+        "sound",
+        "no model",
+        "quarantine",
+        "a nightly feed is silent",
+        "all silent",
+        "no sources",
+        "gate failed",
+        "not scored",
+    ],
 )
 def test_verdict_of_a_night_whose_stages_are_done(
     feeds: list[FeedRow], scores: Scores | None, model: Model | None, trained: ModelBlock | None, expected: Verdict
