@@ -26,8 +26,7 @@ SESSION = {
 }
 """What every session needs for assay's results to be what the documentation says."""
 
-INTERPRETED = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
-COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+_WHOLE_STAGE = "spark.sql.codegen.wholeStage"
 
 EMBEDDED = {
     "spark.sql.catalogImplementation": "in-memory",
@@ -42,10 +41,10 @@ EMBEDDED = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.scheduler.mode": "FAIR",
-    # A night asks hundreds of small questions. Planning again after every shuffle, and compiling Java for each of
-    # them, costs more than it saves; what is compiled still (`compiled` below) is kept for the next night.
+    # A night asks hundreds of small questions. Planning again after every shuffle, and compiling every plan as a
+    # whole, costs more than it saves; what is compiled is kept for the next night, of which Spark would keep 100.
     "spark.sql.adaptive.enabled": "false",
-    **INTERPRETED,
+    _WHOLE_STAGE: "false",
     "spark.sql.codegen.cache.maxEntries": "4000",
 }
 """Defaults for a Spark inside this process: small tables, no ports open."""
@@ -89,15 +88,13 @@ def session(environment: Environment) -> SparkSession:
 
 @contextmanager
 def compiled(spark: SparkSession) -> Iterator[None]:
-    """Plans become Java inside: for a pass over much data, where the embedded session would interpret them."""
-    before = {name: str(spark.conf.get(name)) for name in COMPILED}
-    for name, value in COMPILED.items():
-        spark.conf.set(name, value)
+    """Plans are compiled as a whole inside: for a pass over much data."""
+    before = str(spark.conf.get(_WHOLE_STAGE))
+    spark.conf.set(_WHOLE_STAGE, "true")
     try:
         yield
     finally:
-        for name, value in before.items():
-            spark.conf.set(name, value)
+        spark.conf.set(_WHOLE_STAGE, before)
 
 
 def installed_jars() -> list[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -58,6 +60,17 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
     )
 
 
+def needed(
+    history: DataFrame, tables: Sequence[FeatureTable], event_time: str | None, as_ofs: Sequence[datetime]
+) -> DataFrame:
+    """The rows of a source's history that some feature tables can use for given as_ofs."""
+    at = (F.col(quoted(event_time)) if event_time else F.col("valid_from")).cast("timestamp")
+    used = reduce(
+        or_, [_inside(_longest(table), table, event_time, min(as_ofs), max(as_ofs), at=at) for table in tables]
+    )
+    return history.where(used)
+
+
 def _longest(table: FeatureTable) -> timedelta | None:
     windows = [column.window for column in table.output]
     return None if None in windows else max(window for window in windows if window is not None)
@@ -69,9 +82,12 @@ def _inside(
     event_time: str | None,
     first: datetime | None = None,
     last: datetime | None = None,
+    *,
+    at: Column | None = None,
 ) -> Column:
     """Whether an event lies in a window (None: no lower end) of the as_of, or of one between two given ones."""
-    at, end = F.col(EVENT), F.lit(last or F.col(AS_OF)) - F.lit(table.delay)
+    at = F.col(EVENT) if at is None else at
+    end = F.lit(last or F.col(AS_OF)) - F.lit(table.delay)
     inside = at < end if event_time else at <= end
     if window is None:
         return inside

@@ -4,10 +4,11 @@ What was published for an as_of stays: a table's slice that the ledger has as do
 computed again, whatever has arrived since.
 """
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay import ledger
@@ -18,7 +19,7 @@ from assay.ledger import Outcome, Target
 from assay.session import compiled
 from assay.stages import run_stage, side_by_side
 from gold.aggregates import check_aggregates
-from gold.compute import compute
+from gold.compute import compute, needed
 from gold.store import apply
 
 
@@ -46,14 +47,18 @@ def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetim
     outcomes = {night.as_of: night for night in (*others, outcome)}
     done = ledger.completed(lakehouse, "features", list(outcomes))
 
-    def build(table: FeatureTable) -> None:
-        key = definition_key(table)
-        missing = [as_of for as_of in outcomes if (as_of, key) not in done]
-        if missing:
-            _build(lakehouse, table, key, [outcomes[as_of] for as_of in missing])
-
-    with compiled(lakehouse.spark) if others else nullcontext():
-        side_by_side(lakehouse, build, list(lakehouse.config.features.values()))
+    missing = {
+        table.name: [outcomes[as_of] for as_of in outcomes if (as_of, definition_key(table)) not in done]
+        for table in lakehouse.config.features.values()
+    }
+    to_build = [table for table in lakehouse.config.features.values() if missing[table.name]]
+    with (
+        compiled(lakehouse.spark) if others else nullcontext(),
+        _events(lakehouse, to_build, list(outcomes)) as events,
+    ):
+        side_by_side(
+            lakehouse, lambda table: _build(lakehouse, table, events[table.source], missing[table.name]), to_build
+        )
     apply(lakehouse)
     now = datetime.now(UTC)
     for other in others:
@@ -63,15 +68,34 @@ def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetim
         ledger.record(lakehouse, others)
 
 
+@contextmanager
+def _events(
+    lakehouse: Lakehouse, tables: Sequence[FeatureTable], as_ofs: Sequence[datetime]
+) -> Iterator[dict[str, DataFrame]]:
+    """Source -> its history; what several tables need of it is read once, and held in memory and on disk."""
+    found, held = {}, []
+    for name in dict.fromkeys(table.source for table in tables):
+        mine = [table for table in tables if table.source == name]
+        history = lakehouse.tables.read(f"silver.{name}__history")
+        if len(mine) > 1:
+            history = needed(history, mine, lakehouse.config.sources[name].event_time, as_ofs).persist()
+            held.append(history)
+        found[name] = history
+    try:
+        yield found
+    finally:
+        for history in held:
+            history.unpersist()
+
+
 def definition_key(table: FeatureTable) -> str:
     """The key under which the ledger has a feature table as done."""
     return ledger.key_of("features", table.name, table.model_dump(mode="json", exclude={"description"}))
 
 
-def _build(lakehouse: Lakehouse, table: FeatureTable, key: str, outcomes: Sequence[Outcome]) -> None:
-    name = f"gold.{table.name}"
+def _build(lakehouse: Lakehouse, table: FeatureTable, history: DataFrame, outcomes: Sequence[Outcome]) -> None:
+    name, key = f"gold.{table.name}", definition_key(table)
     source = lakehouse.config.sources[table.source]
-    history = lakehouse.tables.read(f"silver.{source.name}__history")
     as_ofs = [outcome.as_of for outcome in outcomes]
     features = compute(history, table, source.event_time, as_ofs).withColumns(
         {"created_timestamp": F.lit(datetime.now(UTC))}
