@@ -21,14 +21,9 @@ from assay.tables import local_frame
 from bronze import tasks
 from bronze.available import available_at
 from bronze.readers import format_of
+from bronze.seen import FILES, FILES_SCHEMA, Seen, seen_files
 
 logger = logging.getLogger(__name__)
-
-FILES = "ops.files"
-FILES_SCHEMA = """
-    source string, batch int, source_file string, bytes bigint, modified_at timestamp, sha256 string, status string,
-    reason string, records bigint, available_at timestamp, landed_at timestamp, run_id string
-"""
 
 
 @dataclass(frozen=True)
@@ -46,19 +41,6 @@ class NewFile:
     batch: int | None = None
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What `ops.files` knows of a source."""
-
-    files: frozenset[tuple[str, int, datetime]]
-    """Path, bytes and time of change of files that need no second look."""
-
-    hashes: frozenset[str]
-    """SHA-256 of every landed file's bytes."""
-
-    last_batch: int
-
-
 def run(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
     """Land new files of every source.
 
@@ -70,7 +52,7 @@ def run(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
 
 
 def _land_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
-    seen = _seen(lakehouse)
+    seen = seen_files(lakehouse)
     found = [
         file for source in lakehouse.config.sources.values() for file in _new_files(lakehouse, source, seen, outcome)
     ]
@@ -88,30 +70,6 @@ def _land_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     for file in rest:
         outcome.notes.append(f"{file.info.path}: {file.status}, {file.reason}")
     _record_files(lakehouse, [*(file for files in landed for file in files), *rest], outcome)
-
-
-def _seen(lakehouse: Lakehouse) -> dict[str, Seen]:
-    nothing = {name: Seen(frozenset(), frozenset(), 0) for name in lakehouse.config.sources}
-    if not lakehouse.tables.exists(FILES):
-        return nothing
-    rows = (
-        lakehouse.tables.read(FILES)
-        .groupBy("source")
-        .agg(
-            F.collect_set(F.struct("source_file", "bytes", "modified_at")).alias("files"),
-            F.collect_set(F.when(F.col("status") == "landed", F.col("sha256"))).alias("hashes"),
-            F.max("batch").alias("last_batch"),
-        )
-        .collect()
-    )
-    return nothing | {
-        row["source"]: Seen(
-            frozenset((f["source_file"], f["bytes"], f["modified_at"].replace(tzinfo=UTC)) for f in row["files"]),
-            frozenset(row["hashes"]),
-            row["last_batch"] or 0,
-        )
-        for row in rows
-    }
 
 
 def _new_files(lakehouse: Lakehouse, source: Source, seen: dict[str, Seen], outcome: Outcome) -> list[NewFile]:

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from assay import errors, lease, ledger
 from assay.cli import COMMANDS
 from assay.config.schema import schemas
-from bronze import stage as bronze_stage
+from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
 from model.gates import GATES
@@ -167,7 +167,7 @@ def _ops() -> Iterator[str]:
     yield "## The ledger's tables"
     tables = (
         ("`ops.runs`: a row per run of a stage", ledger.SCHEMA),
-        ("`ops.files`: a row per file seen in a landing folder", bronze_stage.FILES_SCHEMA),
+        ("`ops.files`: a row per file seen in a landing folder", seen.FILES_SCHEMA),
         ("`ops.leases`: a row per stage that is running, and who runs it", lease._SCHEMA),  # noqa: SLF001
     )
     for title, schema in tables:

@@ -27,6 +27,7 @@ from assay.tables import only_row, quoted
 from gold.as_of_join import Side, as_of_join
 
 _FEAST_SETS = "spark.sql.parser.quotedRegexColumnNames"
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AssayOfflineStoreConfig(SparkOfflineStoreConfig):  # type: ignore[misc]  # Feast has no types
@@ -131,10 +132,10 @@ def _check_columns(spine: DataFrame, keys: list[str], features: list[str]) -> No
 
 
 def _range(spine: DataFrame, time: str) -> tuple[datetime, datetime]:
-    """Least and greatest time of the spine; an empty one has a range in which nothing lies."""
+    """Least and greatest time of the spine; of one without times a moment at which nothing was known."""
     row = only_row(spine.agg(F.min(quoted(time)).alias("first"), F.max(quoted(time)).alias("last")))
     if row["first"] is None:
-        return datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)
+        return _NEVER, _NEVER
     return row["first"].replace(tzinfo=UTC), row["last"].replace(tzinfo=UTC)
 
 
@@ -145,7 +146,7 @@ def _side(
     ttl = view.ttl or None
     time = F.col(quoted(context.timestamp_field)).cast("timestamp")
     used = time <= F.lit(times[1])
-    if ttl is not None and times[0].year > 1:
+    if ttl is not None:
         used &= time >= F.lit(times[0] - ttl)
     rows = spark.sql(f"SELECT * FROM {context.table_subquery}").where(used)
     if view.batch_source.path:  # Feast has made a temporary view of the folder

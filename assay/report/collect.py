@@ -1,7 +1,7 @@
 """Fill a night's report from the ledger and the tables."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -13,16 +13,15 @@ from assay.lakehouse import Lakehouse
 from assay.report.night import (
     CalibrationBin,
     FeatureRow,
-    FeedRow,
     GateRow,
     HistoryNight,
     ModelBlock,
     NightQuality,
     NightReport,
-    RejectRow,
     Scores,
     StageRow,
 )
+from assay.report.sources import feeds_of, rejects_of
 from assay.report.verdict import verdict
 
 HISTORY_NIGHTS = 30
@@ -48,8 +47,8 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
     finally:
         recent.unpersist()
     stages = tuple(_stage(run, numbers) for run in runs)
-    feeds = _feeds(lakehouse, as_of, numbers)
-    rejects = _rejects(lakehouse, as_of, numbers)
+    feeds = feeds_of(lakehouse, as_of, numbers)
+    rejects = rejects_of(lakehouse, as_of, numbers)
     model = next(iter(lakehouse.config.models.values()), None)
     scores = _scores(lakehouse, model, as_of) if model else None
     realised = _realised(lakehouse, as_of)
@@ -116,67 +115,6 @@ def _stage(run: Any, numbers: dict[str, dict[str, dict[str, float]]]) -> StageRo
     return StageRow(
         run["stage"], run["status"], run["seconds"], run["spark_jobs"], total(ins), total(outs), run["error"]
     )
-
-
-def _feeds(
-    lakehouse: Lakehouse, as_of: datetime, numbers: dict[str, dict[str, dict[str, float]]]
-) -> tuple[FeedRow, ...]:
-    delivered: dict[str, Any] = {}
-    if lakehouse.tables.exists("ops.files"):
-        when = F.col("available_at")
-        before = when.between(F.lit(as_of - timedelta(days=8)), F.lit(as_of - timedelta(days=1)))
-        files = lakehouse.tables.read("ops.files").where("status = 'landed'").where(when <= F.lit(as_of))
-        days = F.floor((F.lit(as_of).cast("long") - when.cast("long")) / 86_400)
-        found = files.groupBy("source").agg(
-            F.max(when).alias("newest"), F.count_distinct(F.when(before, days)).alias("days")
-        )
-        delivered = {row["source"]: row for row in found.collect()}
-    bronze, silver = numbers.get("bronze", {}), numbers.get("silver", {})
-    rows = []
-    for source in lakehouse.config.sources:
-        counts = silver.get(source, {})
-        landed, accepted, quarantined, duplicates = (
-            int(counts.get(name, 0)) for name in ("landed", "accepted", "quarantined", "duplicates")
-        )
-        known = delivered.get(source)
-        rows.append(
-            FeedRow(
-                source,
-                int(bronze.get(source, {}).get("files", 0)),
-                landed,
-                accepted,
-                quarantined,
-                duplicates,
-                known["newest"].replace(tzinfo=UTC) if known else None,
-                known["days"] if known else 0,
-            )
-        )
-    return tuple(rows)
-
-
-def _rejects(
-    lakehouse: Lakehouse, as_of: datetime, numbers: dict[str, dict[str, dict[str, float]]]
-) -> tuple[RejectRow, ...]:
-    rows = []
-    for source, counts in numbers.get("silver", {}).items():
-        reasons = {
-            name.removeprefix("rejected "): int(rows) for name, rows in counts.items() if name.startswith("rejected")
-        }
-        examples = _examples(lakehouse, source, as_of) if reasons else {}
-        for reason, rejected in reasons.items():
-            check, _, column = reason.partition(":")
-            rows.append(RejectRow(source, check, column or None, rejected, examples.get(reason)))
-    return tuple(rows)
-
-
-def _examples(lakehouse: Lakehouse, source: str, as_of: datetime) -> dict[str, str | None]:
-    """One rejected value per `check:column` of the night."""
-    table = f"silver.{source}__quarantine"
-    if not lakehouse.tables.exists(table):
-        return {}
-    reasons = lakehouse.tables.read(table).where(F.col("as_of") == F.lit(as_of)).select(F.explode("reasons").alias("r"))
-    found = reasons.groupBy("r.check", "r.column").agg(F.min("r.value").alias("value")).collect()
-    return {f"{row['check']}:{row['column']}" if row["column"] else row["check"]: row["value"] for row in found}
 
 
 def _history(recent: DataFrame) -> tuple[HistoryNight, ...]:

@@ -1,0 +1,52 @@
+"""What is known of files that were looked at before: the table `ops.files`, a row per file and look."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark.sql import functions as F
+
+from assay.lakehouse import Lakehouse
+
+FILES = "ops.files"
+FILES_SCHEMA = """
+    source string, batch int, source_file string, bytes bigint, modified_at timestamp, sha256 string, status string,
+    reason string, records bigint, available_at timestamp, landed_at timestamp, run_id string
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What `ops.files` knows of a source."""
+
+    files: frozenset[tuple[str, int, datetime]]
+    """Path, bytes and time of change of files that need no second look."""
+
+    hashes: frozenset[str]
+    """SHA-256 of every landed file's bytes."""
+
+    last_batch: int
+
+
+def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
+    """What `ops.files` knows, by source."""
+    nothing = {name: Seen(frozenset(), frozenset(), 0) for name in lakehouse.config.sources}
+    if not lakehouse.tables.exists(FILES):
+        return nothing
+    rows = (
+        lakehouse.tables.read(FILES)
+        .groupBy("source")
+        .agg(
+            F.collect_set(F.struct("source_file", "bytes", "modified_at")).alias("files"),
+            F.collect_set(F.when(F.col("status") == "landed", F.col("sha256"))).alias("hashes"),
+            F.max("batch").alias("last_batch"),
+        )
+        .collect()
+    )
+    return nothing | {
+        row["source"]: Seen(
+            frozenset((f["source_file"], f["bytes"], f["modified_at"].replace(tzinfo=UTC)) for f in row["files"]),
+            frozenset(row["hashes"]),
+            row["last_batch"] or 0,
+        )
+        for row in rows
+    }
