@@ -16,7 +16,7 @@ def feeds_of(
     delivered: dict[str, Any] = {}
     if lakehouse.tables.exists("ops.files"):
         when = F.col("available_at")
-        before = when.between(F.lit(as_of - timedelta(days=8)), F.lit(as_of - timedelta(days=1)))
+        before = (when > F.lit(as_of - timedelta(days=8))) & (when <= F.lit(as_of - timedelta(days=1)))
         files = lakehouse.tables.read("ops.files").where("status = 'landed'").where(when <= F.lit(as_of))
         days = F.floor((F.lit(as_of).cast("long") - when.cast("long")) / 86_400)
         found = files.groupBy("source").agg(
