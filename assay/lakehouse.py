@@ -10,6 +10,7 @@ from assay.config import Environment, LakehouseConfig, load_environment, load_la
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from assay.ledger import Known
     from assay.tables import Tables
 
 
@@ -28,6 +29,8 @@ class Lakehouse:
     environment: Environment
     leases: set[str] = field(default_factory=set)
     """Stages that this process holds the lease of."""
+    known: list["Known"] = field(default_factory=list)
+    """What this process has last read of the ledger, if anything; for `assay.ledger` alone."""
 
     @property
     def name(self) -> str:

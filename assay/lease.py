@@ -2,7 +2,7 @@
 
 The table holds the leases that are held, a partition per holder. Taking some is one append that Delta accepts only if
 nobody has taken any since the table was looked at: its transaction number is the version that was looked at, and
-Delta skips a number that is not above the last. Of two that try at once one finds its rows in the table, the other
+Delta skips a number that is not above the last. Of two that try at once one finds its commit in the log, the other
 does not. A lease whose holder is gone (a dead process on this host, or past its end) is free.
 """
 
@@ -18,7 +18,7 @@ from pyspark.sql import types as T
 
 from assay.errors import BusyError
 from assay.lakehouse import Lakehouse
-from assay.tables import local_frame
+from assay.tables import Tables, local_frame
 
 LEASES = "ops.leases"
 LONGEST = timedelta(hours=24)
@@ -61,13 +61,15 @@ def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:
         if taken:
             _refuse(taken[0])
         frame = local_frame(lakehouse.spark, claim, _SCHEMA).coalesce(1)
-        with _unless_overtaken():
-            tables.append_once(LEASES, frame, application=LEASES, number=version + 1)
-        held = tables.read(LEASES).collect()
-        if any(row["holder"] == holder for row in held):
+        try:
+            got_them = tables.append_once(LEASES, frame, application=LEASES, number=version + 1)
+        except Exception as error:
+            if not _overtaken(error):
+                raise
+            got_them = False
+        if got_them:
             if gone := sorted({row["holder"] for row in held if _gone(row)}):
-                with _unless_overtaken():
-                    tables.delete(LEASES, slice_of={"holder": gone})
+                _clear(tables, gone)
             return
     raise BusyError(
         "The leases of this lakehouse are being taken by many runs at once.", where=LEASES,
@@ -75,14 +77,18 @@ def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:
     )  # fmt: skip
 
 
-@contextmanager
-def _unless_overtaken() -> Iterator[None]:
-    """A commit that another's came before is left undone."""
+def _clear(tables: Tables, holders: Sequence[str]) -> None:
+    """Take away the leases of holders that are gone; what another run clears at the same time is left to it."""
     try:
-        yield
+        tables.delete(LEASES, slice_of={"holder": holders})
     except Exception as error:
-        if "Concurrent" not in f"{type(error).__name__} {error}":
+        if not _overtaken(error):
             raise
+
+
+def _overtaken(error: Exception) -> bool:
+    """Whether a commit failed because another's came before."""
+    return "Concurrent" in f"{type(error).__name__} {error}"
 
 
 def _refuse(row: Row) -> None:

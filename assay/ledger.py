@@ -4,8 +4,8 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
@@ -64,6 +64,8 @@ class Outcome:
     targets: list[Target] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    others: list["Outcome"] = field(default_factory=list)
+    """Of other nights, worked out in the same pass: in the ledger with this one or not at all."""
 
     def measure(self, target: str, batch: int | None = None, label: str = "", **values: float) -> None:
         """Add metrics of one target."""
@@ -74,13 +76,21 @@ class Outcome:
         return sum(m.value for m in self.metrics if m.metric == metric and target in (None, m.target))
 
 
-def record(lakehouse: Lakehouse, outcomes: Sequence[Outcome]) -> None:
-    """Write outcomes to the ledger, in one commit."""
+def record(lakehouse: Lakehouse, outcome: Outcome) -> None:
+    """Write an outcome, and what was worked out with it, to the ledger in one commit."""
+    outcomes = [outcome, *(other for other in outcome.others if other.targets)]
+    for other in outcomes[1:]:
+        other.status, other.error, other.started_at, other.ended_at = (
+            outcome.status, outcome.error, outcome.started_at, outcome.ended_at,
+        )  # fmt: skip
     rows = [
-        {**asdict(outcome), "lakehouse": lakehouse.name, "code": __version__, "error": outcome.error or None}
-        for outcome in outcomes
+        {**asdict(each), "lakehouse": lakehouse.name, "code": __version__, "error": each.error or None}
+        for each in outcomes
     ]
-    lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))
+    commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))
+    lakehouse.known[:] = [
+        before.after(commit.version, outcomes) for before in lakehouse.known if before.version == commit.version - 1
+    ]
 
 
 def runs(lakehouse: Lakehouse) -> DataFrame:
@@ -99,19 +109,95 @@ def metrics(lakehouse: Lakehouse) -> DataFrame:
     )  # fmt: skip
 
 
-def completed(lakehouse: Lakehouse, stage: str, as_ofs: Sequence[datetime]) -> dict[tuple[datetime, str], Target]:
-    """What the ledger has as done for a stage: (as_of, key) -> target."""
+@dataclass(frozen=True)
+class Known:
+    """What the ledger says of a range of nights and, whatever the night, of the tables that runs have written."""
+
+    version: int
+    """Of the ledger, when it was read."""
+    first: datetime
+    last: datetime
+    done: Mapping[tuple[str, datetime, str], Target]
+    """(stage, as_of, key) -> what was made, for the nights from first to last."""
+    newest: Mapping[str, Target]
+    """Table -> what a run has recorded of it last."""
+    writes: Mapping[str, int]
+    """Table -> how many of its versions are known."""
+
+    def after(self, version: int, outcomes: Sequence[Outcome]) -> "Known":
+        """The same, once some more outcomes are in the ledger."""
+        done, newest, writes = dict(self.done), dict(self.newest), dict(self.writes)
+        for outcome in outcomes:
+            for made in outcome.targets:
+                if self.first <= outcome.as_of <= self.last:
+                    done[outcome.stage, outcome.as_of, made.key] = made
+                if made.table not in newest or newest[made.table].version < made.version:
+                    writes[made.table] = writes.get(made.table, 0) + 1
+                newest[made.table] = made
+        return replace(self, version=version, done=done, newest=newest, writes=writes)
+
+
+def known(lakehouse: Lakehouse, as_ofs: Sequence[datetime]) -> Known:
+    """What the ledger knows of some nights: read once, and again only after another process has written to it."""
+    first, last = min(as_ofs), max(as_ofs)
+    if not lakehouse.tables.exists(RUNS):
+        return Known(-1, first, last, {}, {}, {})
+    version = lakehouse.tables.version(RUNS)
+    for found in lakehouse.known:
+        if found.version == version and found.first <= first and last <= found.last:
+            return found
+    lakehouse.known[:] = [_read(lakehouse, version, first, last)]
+    return lakehouse.known[0]
+
+
+def _read(lakehouse: Lakehouse, version: int, first: datetime, last: datetime) -> Known:
+    of_range = F.when(F.col("as_of").between(F.lit(first), F.lit(last)), F.struct("stage", "as_of", "made"))
     rows = (
-        runs(lakehouse)
-        .where(F.col("stage") == stage)
-        .where(F.col("as_of").between(F.lit(min(as_ofs)), F.lit(max(as_ofs))))
-        .select("as_of", F.inline("targets").alias("target", "key", "table", "version"))
+        lakehouse.tables.read(RUNS, version)
+        .select("stage", "as_of", "started_at", F.posexplode("targets").alias("place", "made"))
+        .select("stage", "as_of", "started_at", "place", "made", "made.table", "made.version")
+        .groupBy("table")
+        .agg(
+            F.max_by("made", F.struct("version", "started_at", "place")).alias("newest"),
+            F.count_distinct("version").alias("writes"),
+            F.collect_list(of_range).alias("done"),
+        )
         .collect()
     )
-    return {
-        (row["as_of"].replace(tzinfo=UTC), row["key"]): Target(row["target"], row["key"], row["table"], row["version"])
-        for row in rows
-    }
+    done = [run for row in rows for run in row["done"]]
+    return Known(
+        version,
+        first,
+        last,
+        done={
+            (run["stage"], run["as_of"].replace(tzinfo=UTC), run["made"]["key"]): Target(**run["made"].asDict())
+            for run in sorted(done, key=lambda run: int(run["made"]["version"]))
+        },
+        newest={row["table"]: Target(**row["newest"].asDict()) for row in rows},
+        writes={row["table"]: row["writes"] for row in rows},
+    )
+
+
+def completed(lakehouse: Lakehouse, stage: str, as_ofs: Sequence[datetime]) -> dict[tuple[datetime, str], Target]:
+    """What the ledger has as done for a stage, from the first to the last of some nights: (as_of, key) -> target."""
+    first, last = min(as_ofs), max(as_ofs)
+    done = known(lakehouse, as_ofs).done
+    return {(as_of, key): made for (of, as_of, key), made in done.items() if of == stage and first <= as_of <= last}
+
+
+def holds_nothing(lakehouse: Lakehouse, table: str, as_ofs: Sequence[datetime], batch: int | None = None) -> bool:
+    """Whether a table surely has no row that was written for some nights or, of batches, for one; False: nobody knows.
+
+    So it is when no run has recorded a write for them, and every version of the table is one that a run has recorded:
+    then no run that died has left anything in it.
+    """
+    seen = known(lakehouse, as_ofs)
+    newest = seen.newest.get(table)
+    if newest is None or newest.key == f"batch {batch}":  # batches are written in order
+        return False
+    if any(made.table == table and as_of in as_ofs for (_, as_of, _), made in seen.done.items()):
+        return False
+    return seen.writes[table] == lakehouse.tables.version(table) + 1
 
 
 def key_of(*parts: object) -> str:

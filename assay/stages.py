@@ -54,7 +54,7 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
             outcome.ended_at = datetime.now(UTC)
             outcome.seconds = (outcome.ended_at - outcome.started_at).total_seconds()
             outcome.spark_jobs = len(context.statusTracker().getJobIdsForGroup(outcome.run_id))
-            record(lakehouse, [outcome])
+            record(lakehouse, outcome)
     logger.info("%s as of %s: %s in %.1f s", stage, as_of.isoformat(), outcome.status, outcome.seconds)
     return outcome
 

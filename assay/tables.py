@@ -5,7 +5,9 @@ A table is named as in SQL (`silver.outcomes__history`) and lies in the folder o
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, cast
@@ -81,7 +83,13 @@ class Tables:
         return self._commit(name, lambda: writer.save(self.path(name)))
 
     def replace(
-        self, name: str, frame: DataFrame, *, slice_of: Mapping[str, Sequence[object]], evolve: bool = False
+        self,
+        name: str,
+        frame: DataFrame,
+        *,
+        slice_of: Mapping[str, Sequence[object]],
+        evolve: bool = False,
+        empty: bool = False,
     ) -> Commit:
         """Replace exactly the rows of some partitions; what the frame has of other partitions is refused by Delta.
 
@@ -90,18 +98,27 @@ class Tables:
             frame: The rows that the slice shall hold afterwards, possibly none.
             slice_of: Partition column -> the values that make up the slice.
             evolve: Columns that the table does not have yet may be added.
+            empty: The slice is known to hold nothing, and the frame to have rows of it alone: they are added, which
+                spares Delta two jobs that look for what to remove.
         """
         writer = frame.write.format("delta").mode("overwrite").partitionBy(*slice_of)
         if self.exists(name):
-            writer = writer.option("replaceWhere", where_in(slice_of))
+            writer = writer.mode("append") if empty else writer.option("replaceWhere", where_in(slice_of))
             if evolve:
                 writer = writer.option("mergeSchema", "true")
         return self._commit(name, lambda: writer.save(self.path(name)))
 
-    def append_once(self, name: str, frame: DataFrame, *, application: str, number: int) -> None:
-        """Add rows, unless the application has committed this number or a higher one: then nothing, without a word."""
-        writer = frame.write.format("delta").mode("append")
+    def append_once(self, name: str, frame: DataFrame, *, application: str, number: int) -> bool:
+        """Add rows, unless the application has committed this number or a higher one.
+
+        Returns:
+            Whether the rows were added: Delta itself leaves them out without a word.
+        """
+        before, mark = self.version(name), uuid.uuid4().hex
+        writer = frame.write.format("delta").mode("append").option("userMetadata", mark)
         writer.option("txnAppId", application).option("txnVersion", number).save(self.path(name))
+        commits = range(before + 1, self.version(name) + 1)
+        return any(self._commit_info(name, version).get("userMetadata") == mark for version in commits)
 
     def delete(self, name: str, *, slice_of: Mapping[str, Sequence[object]]) -> None:
         """Remove some partitions; a commit that only changes the log."""
@@ -134,12 +151,12 @@ class Tables:
                 expected=f"a version above {before}",
                 do="run the stage again; if it stays, another program writes this table",
             )
-        rows = int(self._operation_metrics(name, after).get("numOutputRows", 0))
+        rows = int(self._commit_info(name, after).get("operationMetrics", {}).get("numOutputRows", 0))
         logger.debug("%s version %d: %d rows", name, after, rows)
         return Commit(name, after, rows)
 
-    def _operation_metrics(self, name: str, version: int) -> dict[str, str]:
-        """What Delta wrote into the commit about itself: numOutputRows, numTargetRowsInserted, …"""
+    def _commit_info(self, name: str, version: int) -> dict[str, Any]:
+        """What Delta wrote into a commit about itself: operationMetrics (numOutputRows, …), userMetadata, …"""
         jvm = _jvm(self.spark)
         file = jvm.org.apache.hadoop.fs.Path(f"{self.path(name)}/_delta_log/{version:020d}.json")
         stream = file.getFileSystem(self.spark._jsc.hadoopConfiguration()).open(file)
@@ -149,7 +166,7 @@ class Tables:
             stream.close()
         for line in text.splitlines():
             if line.startswith('{"commitInfo"'):
-                return dict(json.loads(line)["commitInfo"].get("operationMetrics", {}))
+                return dict(json.loads(line)["commitInfo"])
         return {}
 
 
@@ -164,6 +181,23 @@ def local_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], schem
     table: Any = pa.Table.from_pylist([dict(row) for row in rows], schema=to_arrow_schema(fields, timezone="UTC"))
     frame: DataFrame = spark.createDataFrame(table, fields)
     return frame
+
+
+@contextmanager
+def held(frame: DataFrame) -> Iterator[DataFrame]:
+    """A frame's rows, worked out once for several queries and kept in memory and on disk until the end of the block.
+
+    The plan stays behind. Spark compares the whole plan of what is cached with every later query's, which for a plan
+    of hundreds of expressions takes longer than the queries.
+    """
+    spark: Any = frame.sparkSession
+    plan = cast("Any", frame)._jdf
+    rows = spark._jsparkSession.internalCreateDataFrame(plan.queryExecution().toRdd(), plan.schema(), False)
+    kept = DataFrame(rows, spark).persist()
+    try:
+        yield kept
+    finally:
+        kept.unpersist()
 
 
 def only_row(frame: DataFrame) -> Row:

@@ -10,7 +10,7 @@ from assay.lakehouse import Lakehouse
 FILES = "ops.files"
 FILES_SCHEMA = """
     source string, batch int, source_file string, bytes bigint, modified_at timestamp, sha256 string, status string,
-    reason string, records bigint, available_at timestamp, landed_at timestamp, run_id string
+    reason string, records bigint, available_at timestamp, as_of timestamp, landed_at timestamp, run_id string
 """
 
 

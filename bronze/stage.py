@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import functions as F
 
+from assay import ledger
 from assay.config import Source
 from assay.errors import ContractError, TableError, nearest
 from assay.files import FileInfo, list_files
@@ -86,6 +87,7 @@ def _new_files(lakehouse: Lakehouse, source: Source, seen: dict[str, Seen], outc
         else:
             new.append(NewFile(source, info, when, format_of(info.path, come_from.format)))
     if not new:
+        outcome.measure(source.name, files=0)
         outcome.notes.append(
             f"{source.name}: no new file" + (f", {waiting} delivered after the as_of" if waiting else "")
         )
@@ -176,6 +178,7 @@ def _land(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outcome) -> l
         read.withColumns({"batch": F.lit(batch), "landed_at": landed_at}),
         slice_of={"batch": [batch]},
         evolve=True,
+        empty=ledger.holds_nothing(lakehouse, table, [outcome.as_of], batch),
     )
     counts = {
         row["source_file"]: row
@@ -213,6 +216,7 @@ def _record_files(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outco
             "reason": file.reason,
             "records": file.records,
             "available_at": file.available_at,
+            "as_of": outcome.as_of,
             "landed_at": now,
             "run_id": outcome.run_id,
         }

@@ -54,7 +54,10 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     table = f"gold.{model.name}_training"
     with _held(spine) as held:
         rows = retrieve(lakehouse, model, held).withColumns({"training_as_of": F.lit(outcome.as_of)})
-        commit = lakehouse.tables.replace(table, rows, slice_of={"training_as_of": [outcome.as_of]}, evolve=True)
+        empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
+        commit = lakehouse.tables.replace(
+            table, rows, slice_of={"training_as_of": [outcome.as_of]}, evolve=True, empty=empty
+        )
     if commit.rows == 0:
         raise FeatureError(
             f"There is nothing to train {model.name} on.",
@@ -83,7 +86,8 @@ def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: b
     table = f"gold.{model.name}_inputs"
     with _held(spine) as held:
         rows = retrieve(lakehouse, model, held)
-        commit = lakehouse.tables.replace(table, rows, slice_of={"as_of": [outcome.as_of]}, evolve=True)
+        empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
+        commit = lakehouse.tables.replace(table, rows, slice_of={"as_of": [outcome.as_of]}, evolve=True, empty=empty)
     if commit.rows == 0:
         outcome.notes.append(f"{model.name}: the spine has no row for this night, nothing will be scored")
     outcome.measure(model.name, rows=commit.rows)

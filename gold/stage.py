@@ -41,10 +41,11 @@ def run(lakehouse: Lakehouse, as_of: datetime, earlier: Sequence[datetime] = ())
 
 
 def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetime]) -> None:
-    others = [
-        Outcome("features", night, status="done", spark_jobs=0) for night in sorted(set(earlier) - {outcome.as_of})
+    outcome.others += [
+        Outcome("features", night, notes=[f"built in one pass with the night of {outcome.as_of:%Y-%m-%d}"])
+        for night in sorted(set(earlier) - {outcome.as_of})
     ]
-    outcomes = {night.as_of: night for night in (*others, outcome)}
+    outcomes = {night.as_of: night for night in (*outcome.others, outcome)}
     done = ledger.completed(lakehouse, "features", list(outcomes))
 
     missing = {
@@ -53,19 +54,13 @@ def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetim
     }
     to_build = [table for table in lakehouse.config.features.values() if missing[table.name]]
     with (
-        compiled(lakehouse.spark) if others else nullcontext(),
+        compiled(lakehouse.spark) if outcome.others else nullcontext(),
         _events(lakehouse, to_build, list(outcomes)) as events,
     ):
         side_by_side(
             lakehouse, lambda table: _build(lakehouse, table, events[table.source], missing[table.name]), to_build
         )
     apply(lakehouse)
-    now = datetime.now(UTC)
-    for other in others:
-        other.started_at, other.ended_at = outcome.started_at, now
-        other.notes.append(f"built in one pass with the night of {outcome.as_of:%Y-%m-%d}")
-    if others := [other for other in others if other.targets]:
-        ledger.record(lakehouse, others)
 
 
 @contextmanager
@@ -106,6 +101,7 @@ def _build(lakehouse: Lakehouse, table: FeatureTable, history: DataFrame, outcom
         features.select(*table.keys, "event_timestamp", "created_timestamp", *columns),
         slice_of={"event_timestamp": as_ofs},
         evolve=True,
+        empty=ledger.holds_nothing(lakehouse, name, as_ofs),
     )
     rows = {as_ofs[0]: commit.rows} if len(as_ofs) == 1 else _rows_per_night(lakehouse, name, as_ofs)
     if sum(rows.values()) != commit.rows:

@@ -41,14 +41,11 @@ def line(outcome: Outcome) -> str:
         "silver": ("landed", "accepted", "quarantined", "duplicates"),
         "train": ("promoted", "version", "trees"),
     }.get(outcome.stage, ("rows",))
-    numbers = ", ".join(f"{outcome.total(name):,.0f} {name}" for name in told if _has(outcome, name))
+    totals = {name: outcome.total(name) for name in told if any(found.metric == name for found in outcome.metrics)}
+    numbers = ", ".join(f"{total:,.0f} {name}" for name, total in totals.items()) if any(totals.values()) else ""
     return (
         f"{outcome.stage:<13}{outcome.as_of:%Y-%m-%d %H:%M}Z  {numbers or 'nothing to do':<58} {outcome.seconds:6.1f} s"
     )
-
-
-def _has(outcome: Outcome, metric: str) -> bool:
-    return any(found.metric == metric for found in outcome.metrics)
 
 
 def _as_dict(outcome: Outcome) -> dict[str, object]:

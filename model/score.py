@@ -56,7 +56,8 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
             )
         )
         check_scores(model.name, row["rows"], row["keys"], row["finite"], asked=inputs.count())
-        commit = lakehouse.tables.replace(table, scored, slice_of={"as_of": [outcome.as_of]}, evolve=True)
+        empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
+        commit = lakehouse.tables.replace(table, scored, slice_of={"as_of": [outcome.as_of]}, evolve=True, empty=empty)
     finally:
         scored.unpersist()
     outcome.measure(model.name, rows=commit.rows, version=current.version)

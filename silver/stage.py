@@ -8,6 +8,8 @@ All writes of a batch can be repeated: after a crash the same batch is done agai
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from assay.errors import TableError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
 from assay.stages import run_stage, side_by_side
-from assay.tables import literal, only_row, quoted
+from assay.tables import held, literal, only_row, quoted
 from silver import expectations
 from silver.check_result import CheckResult
 from silver.measure import Counts, count, results
@@ -56,7 +58,7 @@ def docs_folder(lakehouse: Lakehouse) -> Path:
 
 def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     register_functions(lakehouse.spark, lakehouse.time_zone)
-    pending = _pending(lakehouse)
+    pending = _pending(lakehouse, outcome)
     sources = [lakehouse.config.sources[name] for name in pending]
 
     def clean_source(source: Source) -> list[Cleaned]:
@@ -75,40 +77,37 @@ def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
         expectations.publish(docs_folder(lakehouse), published)
 
 
-def _pending(lakehouse: Lakehouse) -> dict[str, list[int]]:
-    """Batches that are landed and not cleaned, oldest first, per source."""
+def _pending(lakehouse: Lakehouse, outcome: Outcome) -> dict[str, list[int]]:
+    """Batches that are landed and not cleaned, oldest first, per source. A source's batches are cleaned in order."""
     if not lakehouse.tables.exists(FILES):
         return {}
-    landed = (
-        lakehouse.tables.read(FILES)
-        .where(F.col("status") == "landed")
-        .where(F.col("source").isin(list(lakehouse.config.sources)))
-        .select("source", "batch")
-        .distinct()
-    )
-    cleaned = (
-        ledger.metrics(lakehouse)
-        .where((F.col("stage") == "silver") & (F.col("metric") == "landed"))
-        .select(F.col("target").alias("source"), "batch")
-    )
+    newest = ledger.known(lakehouse, [outcome.as_of]).newest
+    after = {
+        name: int(made.key.removeprefix("batch ")) if (made := newest.get(_history(name))) else 0
+        for name in lakehouse.config.sources
+    }
+    uncleaned = [(F.col("source") == name) & (F.col("batch") > batch) for name, batch in after.items()]
+    landed = lakehouse.tables.read(FILES).where(F.col("status") == "landed").where(reduce(or_, uncleaned))
     pending: dict[str, list[int]] = {}
-    for row in landed.join(cleaned, ["source", "batch"], "left_anti").orderBy("source", "batch").collect():
+    for row in landed.select("source", "batch").distinct().orderBy("source", "batch").collect():
         pending.setdefault(row["source"], []).append(row["batch"])
     return pending
+
+
+def _history(source: str) -> str:
+    return f"silver.{source}__history"
 
 
 def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -> Cleaned:
     bronze = lakehouse.tables.read(f"bronze.{source.name}").where(F.col("batch") == batch)
     bronze = _with_declared_columns(bronze, source)
     checked, checks = check_batch(bronze, source, lakehouse.time_zone)
-    checked = checked.persist()
-    try:
-        counts = count(checked, source)
-        accepted, duplicates = _write_history(lakehouse, source, batch, checked, counts, outcome)
+    with held(checked) as judged:
+        counts = count(judged, source)
+        accepted, duplicates, written = _write_history(lakehouse, source, batch, judged, counts, outcome)
+        targets = [written]
         if counts.rejected:
-            _write_quarantine(lakehouse, source, batch, checked, counts, outcome)
-    finally:
-        checked.unpersist()
+            targets.append(_write_quarantine(lakehouse, source, batch, judged, counts, outcome.as_of))
     if counts.rows != accepted + duplicates + counts.rejected:
         raise TableError(
             f"The rows of a batch of {source.name} do not add up.",
@@ -117,6 +116,7 @@ def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -
             expected=f"{counts.rows} landed",
             do="report this as a defect of assay, with the batch's files",
         )
+    outcome.targets += targets
     outcome.measure(
         source.name, batch, landed=counts.rows, accepted=accepted, quarantined=counts.rejected, duplicates=duplicates
     )
@@ -133,17 +133,17 @@ def _with_declared_columns(bronze: DataFrame, source: Source) -> DataFrame:
 
 def _write_history(
     lakehouse: Lakehouse, source: Source, batch: int, checked: DataFrame, counts: Counts, outcome: Outcome
-) -> tuple[int, int]:
+) -> tuple[int, int, Target]:
     """Add the batch's versions to the history; returns how many rows were accepted, and how many were duplicates."""
-    table = f"silver.{source.name}__history"
+    table = _history(source.name)
     content = [name for name in (*source.columns, *source.derived) if name not in source.key]
     incoming = checked.where(F.col("reasons").isNull()).select(
         *[quoted(name) for name in (*source.columns, *source.derived)],
         "valid_from", "source_file", "source_position", "batch",
     )  # fmt: skip
-    existing, begun = _existing(lakehouse, table, source, batch, incoming, counts)
-    versions = chain(existing, incoming, source.key, content).persist()
-    try:
+    begun = _was_begun(lakehouse, table, batch, outcome)
+    existing = _existing(lakehouse, table, source, batch, incoming, counts)
+    with held(chain(existing, incoming, source.key, content)) as versions:
         row = only_row(
             versions.agg(
                 F.count_if(F.col("is_new") & F.col("kept")).alias("accepted"),
@@ -159,22 +159,28 @@ def _write_history(
             version = commit.version
         else:
             version = lakehouse.tables.version(table)
-    finally:
-        versions.unpersist()
-    outcome.targets.append(Target(source.name, f"batch {batch}", table, version))
-    return row["accepted"], row["duplicates"]
+    return row["accepted"], row["duplicates"], Target(source.name, f"batch {batch}", table, version)
+
+
+def _was_begun(lakehouse: Lakehouse, table: str, batch: int, outcome: Outcome) -> bool:
+    """Whether a run that did not come to the batch's end has written some of it to the history."""
+    if not lakehouse.tables.exists(table):
+        return False
+    mine = [made for made in outcome.targets if made.table == table]
+    newest = mine[-1] if mine else ledger.known(lakehouse, [outcome.as_of]).newest.get(table)
+    if newest is not None and newest.version == lakehouse.tables.version(table):
+        return False
+    return not lakehouse.tables.read(table).where(F.col("batch") == batch).isEmpty()
 
 
 def _existing(
     lakehouse: Lakehouse, table: str, source: Source, batch: int, incoming: DataFrame, counts: Counts
-) -> tuple[DataFrame | None, bool]:
-    """The history of the batch's keys, and whether an earlier run has begun to write this batch."""
+) -> DataFrame | None:
+    """The history of the batch's keys."""
     if not lakehouse.tables.exists(table) or counts.rows == counts.rejected:
-        return None, False
-    history = lakehouse.tables.read(table)
-    begun = not history.where(F.col("batch") == batch).isEmpty()
-    near = history.where(F.expr(_key_range(counts.key_range))).where(F.col("batch") != batch)
-    return near.join(incoming.select(*source.key).distinct(), list(source.key), "left_semi"), begun
+        return None
+    near = lakehouse.tables.read(table).where(F.expr(_key_range(counts.key_range))).where(F.col("batch") != batch)
+    return near.join(incoming.select(*source.key).distinct(), list(source.key), "left_semi")
 
 
 def _key_range(key_range: Mapping[str, tuple[Any, Any]], prefix: str = "") -> str:
@@ -215,13 +221,13 @@ def _check_rows(table: str, batch: int, found: int, expected: int) -> None:
 
 
 def _write_quarantine(
-    lakehouse: Lakehouse, source: Source, batch: int, checked: DataFrame, counts: Counts, outcome: Outcome
-) -> None:
+    lakehouse: Lakehouse, source: Source, batch: int, checked: DataFrame, counts: Counts, as_of: datetime
+) -> Target:
     table = f"silver.{source.name}__quarantine"
     rejected = checked.where(F.col("reasons").isNotNull()).select(
         "reasons", "raw", "source_file", "source_position", "batch", "available_at",
-        F.lit(outcome.as_of).alias("as_of"),
+        F.lit(as_of).alias("as_of"),
     )  # fmt: skip
     commit = lakehouse.tables.replace(table, rejected, slice_of={"batch": [batch]})
     _check_rows(table, batch, commit.rows, counts.rejected)
-    outcome.targets.append(Target(source.name, f"batch {batch}", table, commit.version))
+    return Target(source.name, f"batch {batch}", table, commit.version)

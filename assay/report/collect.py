@@ -80,7 +80,7 @@ def _last_runs(recent: DataFrame, as_of: datetime) -> list[Any]:
     rows = recent.where(F.col("as_of") == F.lit(as_of)).where("stage <> 'report'").orderBy("started_at").collect()
     found: dict[str, Any] = {}
     for row in rows:
-        if row["stage"] not in found or row["metrics"] or row["status"] == "failed":
+        if row["stage"] not in found or any(m["value"] for m in row["metrics"]) or row["status"] == "failed":
             found[row["stage"]] = row
     return sorted(found.values(), key=lambda row: row["started_at"])
 

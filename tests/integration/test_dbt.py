@@ -29,7 +29,7 @@ PREDICTIONS = (
 )
 FILES = (
     "source string, batch int, source_file string, bytes bigint, status string, records bigint, "
-    "available_at timestamp, landed_at timestamp, run_id string"
+    "available_at timestamp, as_of timestamp, landed_at timestamp, run_id string"
 )
 RUNS = (
     "run_id string, stage string, as_of timestamp, status string, ended_at timestamp, "
@@ -62,7 +62,7 @@ def scored(flight: int, day: int, score: float, *, carrier: str = "UA", **over: 
     }  # fmt: skip
 
 
-def metric(source: str, batch: int, name: str, value: float, label: str | None = None) -> dict[str, Any]:
+def metric(source: str, batch: int | None, name: str, value: float, label: str | None = None) -> dict[str, Any]:
     """One entry of `ops.runs.metrics`."""
     return {"target": source, "batch": batch, "metric": name, "label": label, "value": float(value)}
 
@@ -72,7 +72,7 @@ def landed(source: str, batch: int | None, day: int, records: int, **over: Any) 
     return {
         "source": source, "batch": batch, "source_file": f"{source}-{day}.csv", "bytes": records * 10,
         "status": "landed", "records": records, "available_at": night(day) - timedelta(hours=1),
-        "landed_at": night(day), "run_id": f"bronze-{day}", **over,
+        "as_of": night(day), "landed_at": night(day), "run_id": f"bronze-{day}", **over,
     }  # fmt: skip
 
 
@@ -213,8 +213,10 @@ def test_build_makes_every_table_from_literal_rows(lakehouse: Lakehouse) -> None
             landed("planes", 1, 1, 3), landed("schedule", 2, 3, 7),
         ],
         [
-            ran("bronze", 1, []), ran("bronze", 2, []), ran("bronze", 3, []),
-            ran("bronze", 4, [], status="failed"),
+            ran("bronze", 1, []),
+            ran("bronze", 2, [metric(source, None, "files", 0) for source in ("planes", "schedule")]),
+            ran("bronze", 3, [metric("planes", None, "files", 0)]),
+            ran("bronze", 4, [metric("planes", None, "files", 0)], status="failed"),
             ran("silver", 1, [
                 metric("schedule", 1, "accepted", 1), metric("schedule", 1, "quarantined", 1),
                 metric("schedule", 1, "duplicates", 1), metric("planes", 1, "accepted", 2),

@@ -184,7 +184,6 @@ ORACLES: dict[str, Callable[[Path, datetime], Rows]] = {
     "carrier_origin_hour_delays": late_table(["carrier", "origin", "dep_hour"], 56, "late_rate"),
     "dest_hour_delays": late_table(["dest", "dep_hour"], 56, "late_rate"),
     "flight_delays": late_table(["carrier", "flight", "origin"], 28, "late_rate", "arr_delay"),
-    "origin_hour_delays": late_table(["origin", "dep_hour"], 56, "late_rate"),
     "carrier_delays": delay_table(["carrier"], of_carrier),
     "dest_delays": delay_table(["dest"], nothing_more),
     "origin_delays": delay_table(["origin"], nothing_more),

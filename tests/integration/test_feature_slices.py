@@ -1,0 +1,131 @@
+"""Slices of feature tables: written once, whatever happened to the runs before, and never doubled."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import pytest
+
+import bronze.stage
+import gold.stage
+import silver.stage
+from assay import ledger, stages
+from assay.errors import FeatureError
+from assay.lakehouse import Lakehouse, open_lakehouse
+from assay.ledger import Target
+
+TABLE = "gold.station_temps"
+FEATURES = """
+description: What a station measured. One row per station and night.
+entity: {station: [station]}
+source: readings
+windows: [28d]
+features:
+  readings: {count: "*", description: Readings}
+"""
+FIRST, SECOND, THIRD, FOURTH = (datetime(2013, 3, day, tzinfo=UTC) for day in (2, 3, 4, 5))
+
+
+class Readings(Protocol):
+    """What the fixture makes."""
+
+    lakehouse: Lakehouse
+
+    def deliver(self, name: str, content: str | bytes) -> None: ...
+
+
+class PowerCut(BaseException):
+    """Nothing after it runs."""
+
+
+@pytest.fixture
+def lakehouse(new_readings: Callable[[str], Readings]) -> Lakehouse:
+    """Two stations' readings in silver, and a feature table of theirs that is built as of the first night."""
+    made = new_readings("features")
+    folder = made.lakehouse.conf_dir / "features"
+    folder.mkdir()
+    (folder / "station_temps.yml").write_text(FEATURES)
+    opened = open_lakehouse(made.lakehouse.conf_dir)
+    made.deliver("2013-03-01.csv", "station,hour,temp\na,1,10.5\na,2,9\nb,1,7\n")
+    bronze.stage.run(opened, FIRST)
+    silver.stage.run(opened, FIRST)
+    gold.stage.run(opened, FIRST)
+    return opened
+
+
+def counts(lakehouse: Lakehouse) -> list[tuple[Any, ...]]:
+    """Each row of the feature table: day of the night, station, readings."""
+    found = lakehouse.tables.read(TABLE).collect()
+    return sorted((row["event_timestamp"].day, row["station"], row["readings_28d"]) for row in found)
+
+
+def of(*nights: datetime) -> list[tuple[Any, ...]]:
+    return [(night.day, station, readings) for night in nights for station, readings in (("a", 2), ("b", 1))]
+
+
+def operations(lakehouse: Lakehouse) -> list[str]:
+    """How each version of the feature table was written, oldest first."""
+    history = lakehouse.spark.sql(f"describe history delta.`{lakehouse.tables.path(TABLE)}`").collect()
+    modes = {row["version"]: row["operationParameters"]["mode"] for row in history}
+    return [modes[version] for version in sorted(modes)]
+
+
+def test_a_new_night_is_added_without_a_search_for_what_it_replaces(lakehouse: Lakehouse) -> None:
+    gold.stage.run(lakehouse, SECOND)
+    gold.stage.run(lakehouse, FOURTH, [THIRD])
+    assert counts(lakehouse) == of(FIRST, SECOND, THIRD, FOURTH)
+    assert operations(lakehouse) == ["Overwrite", "Append", "Append"]
+
+
+def test_what_a_dead_run_left_is_replaced_also_after_other_nights(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise PowerCut
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gold.stage, "apply", cut)
+        patched.setattr(stages, "record", lambda *_: None)  # a dead process writes no ledger either
+        with pytest.raises(PowerCut):
+            gold.stage.run(lakehouse, SECOND)
+    gold.stage.run(lakehouse, THIRD)
+    gold.stage.run(lakehouse, SECOND)
+    assert counts(lakehouse) == of(FIRST, SECOND, THIRD)
+    assert operations(lakehouse) == ["Overwrite", "Append", "Overwrite", "Overwrite"]
+
+
+def test_every_night_of_a_pass_that_failed_late_is_known_to_the_ledger(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise FeatureError("Feast does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gold.stage, "apply", fail)
+        with pytest.raises(FeatureError):
+            gold.stage.run(lakehouse, FOURTH, [SECOND, THIRD])
+    assert not any(ledger.holds_nothing(lakehouse, TABLE, [night]) for night in (SECOND, THIRD, FOURTH))
+    gold.stage.run(lakehouse, THIRD)
+    assert counts(lakehouse) == of(FIRST, SECOND, THIRD, FOURTH)
+    runs = lakehouse.tables.read(ledger.RUNS).where("stage = 'features'").select("as_of", "status").collect()
+    assert sorted((row["as_of"].day, row["status"]) for row in runs) == [
+        (2, "done"), (3, "failed"), (4, "done"), (4, "failed"), (5, "failed"),
+    ]  # fmt: skip
+
+
+def test_what_is_known_of_the_ledger_is_what_it_says_after_every_run(lakehouse: Lakehouse) -> None:
+    gold.stage.run(lakehouse, SECOND)
+    followed = ledger.known(lakehouse, [FIRST, SECOND])
+    lakehouse.known.clear()
+    assert ledger.known(lakehouse, [FIRST, SECOND]) == followed
+    assert followed.writes == {"bronze.readings": 1, "silver.readings__history": 1, TABLE: 2}
+    assert followed.newest["silver.readings__history"] == Target("readings", "batch 1", "silver.readings__history", 0)
+
+
+def test_what_another_process_writes_to_the_ledger_is_seen(lakehouse: Lakehouse) -> None:
+    another = open_lakehouse(lakehouse.conf_dir)
+    assert ledger.holds_nothing(lakehouse, TABLE, [SECOND])
+    gold.stage.run(another, SECOND)
+    assert not ledger.holds_nothing(lakehouse, TABLE, [SECOND])
+    gold.stage.run(lakehouse, SECOND)
+    assert counts(lakehouse) == of(FIRST, SECOND)
