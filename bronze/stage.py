@@ -222,4 +222,4 @@ def _record_files(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outco
         }
         for file in files
     ]
-    lakehouse.tables.append(FILES, local_frame(lakehouse.spark, rows, FILES_SCHEMA).coalesce(1))
+    lakehouse.tables.append(FILES, local_frame(lakehouse.spark, rows, FILES_SCHEMA).coalesce(1), evolve=True)
