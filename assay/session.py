@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -95,6 +96,12 @@ def compiled(spark: SparkSession) -> Iterator[None]:
         yield
     finally:
         spark.conf.set(_WHOLE_STAGE, before)
+
+
+def jobs_so_far(spark: SparkSession) -> int:
+    """How many jobs this process's Spark has started."""
+    scheduler: Any = spark.sparkContext._jsc.sc().dagScheduler()
+    return int(scheduler.numTotalJobs())
 
 
 def installed_jars() -> list[str]:

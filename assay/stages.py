@@ -14,6 +14,7 @@ from assay.errors import AssayError, TableError
 from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome, record
+from assay.session import jobs_so_far
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,6 +36,7 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
     outcome = Outcome(stage, as_of)
     context = lakehouse.spark.sparkContext
     with lease(lakehouse, [stage]):
+        jobs_before = jobs_so_far(lakehouse.spark)
         context.setJobGroup(outcome.run_id, f"{stage} {as_of:%Y-%m-%d}")
         try:
             work(outcome)
@@ -53,7 +55,7 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
         finally:
             outcome.ended_at = datetime.now(UTC)
             outcome.seconds = (outcome.ended_at - outcome.started_at).total_seconds()
-            outcome.spark_jobs = len(context.statusTracker().getJobIdsForGroup(outcome.run_id))
+            outcome.spark_jobs = jobs_so_far(lakehouse.spark) - jobs_before  # dbt's threads belong to no job group
             record(lakehouse, outcome)
     logger.info("%s as of %s: %s in %.1f s", stage, as_of.isoformat(), outcome.status, outcome.seconds)
     return outcome
