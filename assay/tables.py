@@ -77,9 +77,18 @@ class Tables:
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
         return int(log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).version())
 
-    def append(self, name: str, frame: DataFrame, *, evolve: bool = False) -> Commit:
-        """Add rows; with `evolve`, columns that the table does not have yet may come with them."""
+    def append(self, name: str, frame: DataFrame, *, evolve: bool = False, partition_by: Sequence[str] = ()) -> Commit:
+        """Add rows.
+
+        Args:
+            name: The table; created, partitioned by `partition_by`, when it does not exist.
+            frame: The rows.
+            evolve: Columns that the table does not have yet may come with them.
+            partition_by: The table's partition columns.
+        """
         writer = frame.write.format("delta").mode("append").option("mergeSchema", str(evolve).lower())
+        if partition_by:
+            writer = writer.partitionBy(*partition_by)
         return self._commit(name, lambda: writer.save(self.path(name)))
 
     def replace(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -27,6 +28,9 @@ class Counts:
     key_range: Mapping[str, tuple[Any, Any]]
     """Key column -> its least and greatest value among accepted rows."""
 
+    first_valid: datetime | None
+    """When the first accepted row became available; None when none was accepted."""
+
     reasons: Mapping[tuple[str, str | None], tuple[int, tuple[str, ...]]]
     """(check, column) -> rows rejected for it, and a few of the values."""
 
@@ -42,6 +46,7 @@ def count(checked: DataFrame, source: Source) -> Counts:
             *[F.count_if(F.col(quoted(name)).isNull()).alias(f"missing {name}") for name in columns],
             *[F.min(F.when(accepted, F.col(quoted(name)))).alias(f"least {name}") for name in source.key],
             *[F.max(F.when(accepted, F.col(quoted(name)))).alias(f"most {name}") for name in source.key],
+            F.min(F.when(accepted, F.col("valid_from"))).alias("first valid"),
         )
     )
     return Counts(
@@ -49,6 +54,7 @@ def count(checked: DataFrame, source: Source) -> Counts:
         rejected=row["rejected"],
         missing={name: row[f"missing {name}"] for name in columns},
         key_range={name: (row[f"least {name}"], row[f"most {name}"]) for name in source.key},
+        first_valid=row["first valid"] and row["first valid"].replace(tzinfo=UTC),
         reasons=_reasons(checked) if row["rejected"] else {},
     )
 

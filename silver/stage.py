@@ -1,19 +1,17 @@
 """The silver stage: apply each source's contract to the batches that were landed and not cleaned yet.
 
-Every bronze row of a batch ends in exactly one place: a version in `silver.<source>__history`, a duplicate (it says
-what is known already), or `silver.<source>__quarantine` with every reason. The numbers are checked and in the ledger.
+Every bronze row of a batch ends in exactly one place: in `silver.<source>__history`, as a version or as a record that
+says nothing new, or in `silver.<source>__quarantine` with every reason. The numbers are checked and in the ledger.
 All writes of a batch can be repeated: after a crash the same batch is done again and changes nothing that was done.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Any
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay import ledger
@@ -22,12 +20,12 @@ from assay.errors import TableError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
 from assay.stages import run_stage, side_by_side
-from assay.tables import held, literal, only_row, quoted
+from assay.tables import held
 from silver import expectations
 from silver.check_result import CheckResult
+from silver.history import check_rows, history_of, write_history
 from silver.measure import Counts, count, results
 from silver.transform import check_batch, register_functions
-from silver.versions import chain
 
 FILES = "ops.files"
 
@@ -83,7 +81,7 @@ def _pending(lakehouse: Lakehouse, outcome: Outcome) -> dict[str, list[int]]:
         return {}
     newest = ledger.known(lakehouse, [outcome.as_of]).newest
     after = {
-        name: int(made.key.removeprefix("batch ")) if (made := newest.get(_history(name))) else 0
+        name: int(made.key.removeprefix("batch ")) if (made := newest.get(history_of(name))) else 0
         for name in lakehouse.config.sources
     }
     uncleaned = [(F.col("source") == name) & (F.col("batch") > batch) for name, batch in after.items()]
@@ -94,130 +92,38 @@ def _pending(lakehouse: Lakehouse, outcome: Outcome) -> dict[str, list[int]]:
     return pending
 
 
-def _history(source: str) -> str:
-    return f"silver.{source}__history"
-
-
 def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -> Cleaned:
     bronze = lakehouse.tables.read(f"bronze.{source.name}").where(F.col("batch") == batch)
     bronze = _with_declared_columns(bronze, source)
     checked, checks = check_batch(bronze, source, lakehouse.time_zone)
     with held(checked) as judged:
         counts = count(judged, source)
-        accepted, duplicates, written = _write_history(lakehouse, source, batch, judged, counts, outcome)
+        fates, written = write_history(lakehouse, source, batch, judged, counts, outcome)
         targets = [written]
         if counts.rejected:
             targets.append(_write_quarantine(lakehouse, source, batch, judged, counts, outcome.as_of))
-    if counts.rows != accepted + duplicates + counts.rejected:
+    if counts.rows != fates.rows + counts.rejected:
         raise TableError(
             f"The rows of a batch of {source.name} do not add up.",
             where=f"silver.{source.name}, batch {batch}",
-            found=f"{accepted} accepted + {duplicates} duplicates + {counts.rejected} quarantined",
+            found=f"{fates.version} accepted + {fates.no_version} duplicates + {counts.rejected} quarantined",
             expected=f"{counts.rows} landed",
             do="report this as a defect of assay, with the batch's files",
         )
     outcome.targets += targets
     outcome.measure(
-        source.name, batch, landed=counts.rows, accepted=accepted, quarantined=counts.rejected, duplicates=duplicates
-    )
+        source.name, batch, landed=counts.rows, accepted=fates.version, quarantined=counts.rejected,
+        duplicates=fates.no_version, unchanged=fates.unchanged, superseded=fates.superseded,
+    )  # fmt: skip
     for (check, column), (rows, _) in counts.reasons.items():
         outcome.measure(source.name, batch, label=f"{check}:{column}" if column else check, rejected=rows)
-    return Cleaned(batch, counts.rows, results(counts, checks, duplicates, source.key))
+    return Cleaned(batch, counts.rows, results(counts, checks, fates.no_version, source.key))
 
 
 def _with_declared_columns(bronze: DataFrame, source: Source) -> DataFrame:
     """Columns that the contract has gained since the batch was landed are NULL in it."""
     gained = [name for name in source.columns if name not in bronze.columns]
     return bronze.withColumns({name: F.lit(None).cast("string") for name in gained})
-
-
-def _write_history(
-    lakehouse: Lakehouse, source: Source, batch: int, checked: DataFrame, counts: Counts, outcome: Outcome
-) -> tuple[int, int, Target]:
-    """Add the batch's versions to the history; returns how many rows were accepted, and how many were duplicates."""
-    table = _history(source.name)
-    content = [name for name in (*source.columns, *source.derived) if name not in source.key]
-    incoming = checked.where(F.col("reasons").isNull()).select(
-        *[quoted(name) for name in (*source.columns, *source.derived)],
-        "valid_from", "source_file", "source_position", "batch",
-    )  # fmt: skip
-    begun = _was_begun(lakehouse, table, batch, outcome)
-    existing = _existing(lakehouse, table, source, batch, incoming, counts)
-    with held(chain(existing, incoming, source.key, content)) as versions:
-        row = only_row(
-            versions.agg(
-                F.count_if(F.col("is_new") & F.col("kept")).alias("accepted"),
-                F.count_if(F.col("is_new") & ~F.col("kept")).alias("duplicates"),
-                F.count_if(~F.col("is_new")).alias("touched"),
-            )
-        )
-        if row["touched"] or begun:
-            version = _merge(lakehouse, table, source, versions, counts.key_range)
-        elif row["accepted"] or not lakehouse.tables.exists(table):
-            commit = lakehouse.tables.append(table, versions.where("kept").drop("kept", "is_new"), evolve=True)
-            _check_rows(table, batch, commit.rows, row["accepted"])
-            version = commit.version
-        else:
-            version = lakehouse.tables.version(table)
-    return row["accepted"], row["duplicates"], Target(source.name, f"batch {batch}", table, version)
-
-
-def _was_begun(lakehouse: Lakehouse, table: str, batch: int, outcome: Outcome) -> bool:
-    """Whether a run that did not come to the batch's end has written some of it to the history."""
-    if not lakehouse.tables.exists(table):
-        return False
-    mine = [made for made in outcome.targets if made.table == table]
-    newest = mine[-1] if mine else ledger.known(lakehouse, [outcome.as_of]).newest.get(table)
-    if newest is not None and newest.version == lakehouse.tables.version(table):
-        return False
-    return not lakehouse.tables.read(table).where(F.col("batch") == batch).isEmpty()
-
-
-def _existing(
-    lakehouse: Lakehouse, table: str, source: Source, batch: int, incoming: DataFrame, counts: Counts
-) -> DataFrame | None:
-    """The history of the batch's keys."""
-    if not lakehouse.tables.exists(table) or counts.rows == counts.rejected:
-        return None
-    near = lakehouse.tables.read(table).where(F.expr(_key_range(counts.key_range))).where(F.col("batch") != batch)
-    return near.join(incoming.select(*source.key).distinct(), list(source.key), "left_semi")
-
-
-def _key_range(key_range: Mapping[str, tuple[Any, Any]], prefix: str = "") -> str:
-    """A condition that holds for every row whose key is in the batch; Delta skips files by it."""
-    return " AND ".join(
-        f"{prefix}{quoted(name)} BETWEEN {literal(least)} AND {literal(most)}"
-        for name, (least, most) in key_range.items()
-    )
-
-
-def _merge(
-    lakehouse: Lakehouse, table: str, source: Source, versions: DataFrame, key_range: Mapping[str, tuple[Any, Any]]
-) -> int:
-    same = [f"source.{quoted(name)} = target.{quoted(name)}" for name in (*source.key, "valid_from")]
-    changed = " OR ".join(
-        f"NOT (source.{name} <=> target.{name})" for name in ("valid_to", "source_file", "source_position", "batch")
-    )
-    values = {quoted(name): f"source.{quoted(name)}" for name in versions.columns if name not in ("kept", "is_new")}
-    same_instant = Window.partitionBy(*source.key, "valid_from")
-    wanted = versions.select("*", F.max("kept").over(same_instant).alias("has_version"))
-    wanted = wanted.where("kept OR NOT (is_new OR has_version)").drop("has_version", "is_new")
-    builder = (
-        lakehouse.tables.merging(table, wanted, " AND ".join([*same, _key_range(key_range, "target.")]))
-        .whenMatchedDelete("NOT source.kept")
-        .whenMatchedUpdate(changed, values)
-        .whenNotMatchedInsert("source.kept", values)
-        .withSchemaEvolution()
-    )
-    return lakehouse.tables.merge(table, builder).version
-
-
-def _check_rows(table: str, batch: int, found: int, expected: int) -> None:
-    if found != expected:
-        raise TableError(
-            "A write did not hold the rows that were meant.", where=f"{table}, batch {batch}", found=f"{found} rows",
-            expected=f"{expected}", do="run silver again",
-        )  # fmt: skip
 
 
 def _write_quarantine(
@@ -229,5 +135,5 @@ def _write_quarantine(
         F.lit(as_of).alias("as_of"),
     )  # fmt: skip
     commit = lakehouse.tables.replace(table, rejected, slice_of={"batch": [batch]})
-    _check_rows(table, batch, commit.rows, counts.rejected)
+    check_rows(table, batch, commit.rows, counts.rejected)
     return Target(source.name, f"batch {batch}", table, commit.version)

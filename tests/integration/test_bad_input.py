@@ -100,7 +100,8 @@ def test_an_empty_day_is_done_without_rows(readings: Readings) -> None:
     run_both(readings.lakehouse)
     assert rows(readings.lakehouse, "ops.runs", "stage", "status") == [("bronze", "done"), ("silver", "done")]
     assert rows(readings.lakehouse, "ops.files", "status", "records", "batch") == [("landed", 0, 1)]
-    assert metrics(readings.lakehouse, "silver") == {"landed": 0, "accepted": 0, "quarantined": 0, "duplicates": 0}
+    none = dict.fromkeys(("landed", "accepted", "quarantined", "duplicates", "unchanged", "superseded"), 0)
+    assert metrics(readings.lakehouse, "silver") == none
     assert rows(readings.lakehouse, "silver.readings__history", "station") == []
 
 
@@ -212,6 +213,6 @@ def test_a_crash_in_each_place_then_a_rerun_gives_the_tables_of_an_undisturbed_r
                 run_both(disturbed.lakehouse, NEXT)
     run_both(disturbed.lakehouse, NEXT)
     assert contents(disturbed.lakehouse) == contents(undisturbed.lakehouse)
-    assert rows(disturbed.lakehouse, "silver.readings__history", "station", "hour", "temp", "batch") == [
-        ("a", 1, 10.5, 1), ("a", 1, 11.5, 2), ("b", 1, 7.0, 1)
+    assert rows(disturbed.lakehouse, "silver.readings__history", "station", "temp", "fate", "batch") == [
+        ("a", 10.5, "version", 1), ("a", 11.5, "version", 2), ("b", 7.0, "unchanged", 2), ("b", 7.0, "version", 1)
     ]  # fmt: skip

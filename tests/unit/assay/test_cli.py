@@ -123,7 +123,7 @@ def test_every_command_takes_folder_and_environment_also_from_variables(monkeypa
 
 def test_validate_accepts_the_flights(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["validate", "--conf-dir", "conf/flights"]) == 0
-    assert capsys.readouterr().out == "flights: 6 sources, 12 feature tables, 1 models, all valid\n"
+    assert capsys.readouterr().out == "flights: 6 sources, 11 feature tables, 1 models, all valid\n"
     assert cli.main(["validate", "--conf-dir", "conf/flights", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"sources": 6, "feature tables": 12, "models": 1}
 

@@ -151,6 +151,7 @@ def test_count_adds_up_and_counts_each_reason_with_examples(spark: SparkSession)
         key_range={
             "carrier": ("UA", "UA"), "departure": (datetime(2013, 3, 1, 10, 17), datetime(2013, 3, 2, 5)),  # noqa: DTZ001
         },
+        first_valid=DELIVERED,
         reasons={
             ("record", None): (1, ()), ("required", "carrier"): (1, ()), ("pattern", "carrier"): (1, ("ua",)),
             ("type", "day"): (1, ("2013-3-1",)), ("required", "day"): (1, ()), ("type", "leaves"): (1, ("2401",)),

@@ -1,0 +1,148 @@
+"""What a batch writes to `silver.<source>__history`: one append, or one merge where it changes what was known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from assay import ledger
+from assay.config import Source
+from assay.errors import TableError
+from assay.lakehouse import Lakehouse
+from assay.ledger import Outcome, Target
+from assay.tables import held, literal, only_row, quoted
+from silver.measure import Counts
+from silver.versions import DUPLICATE, PLACE, SUPERSEDED, UNCHANGED, VERSION, chain, needed
+
+FATES = (VERSION, UNCHANGED, DUPLICATE, SUPERSEDED)
+
+
+@dataclass(frozen=True)
+class Fates:
+    """How many accepted records of a batch are what."""
+
+    version: int
+    unchanged: int
+    duplicate: int
+    superseded: int
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.version + self.no_version
+
+    @property
+    def no_version(self) -> int:
+        """Those that are kept and valid at no time."""
+        return self.unchanged + self.duplicate + self.superseded
+
+
+def history_of(source: str) -> str:
+    """The name of a source's history."""
+    return f"silver.{source}__history"
+
+
+def write_history(
+    lakehouse: Lakehouse, source: Source, batch: int, checked: DataFrame, counts: Counts, outcome: Outcome
+) -> tuple[Fates, Target]:
+    """Add the batch's accepted records to the history."""
+    table = history_of(source.name)
+    content = [name for name in (*source.columns, *source.derived) if name not in source.key]
+    incoming = checked.where(F.col("reasons").isNull()).select(
+        *[quoted(name) for name in (*source.columns, *source.derived)],
+        "valid_from", "source_file", "source_position", "batch",
+    )  # fmt: skip
+    begun = _was_begun(lakehouse, table, batch, outcome)
+    existing = _existing(lakehouse, table, source, batch, incoming, counts)
+    with held(chain(existing, incoming, source.key, content)) as records:
+        fates, changes = _count_fates(records)
+        if changes or begun:
+            version = _merge(lakehouse, table, source, records, counts.key_range, batch if begun else None)
+        elif fates.rows or not lakehouse.tables.exists(table):
+            added = records.where("is_new").drop("is_new", "changes")
+            commit = lakehouse.tables.append(table, added, evolve=True, partition_by=["fate"])
+            check_rows(table, batch, commit.rows, fates.rows)
+            version = commit.version
+        else:
+            version = lakehouse.tables.version(table)
+    return fates, Target(source.name, f"batch {batch}", table, version)
+
+
+def _count_fates(records: DataFrame) -> tuple[Fates, int]:
+    """How many of the batch's records have which fate, and how many rows of the history change."""
+    row = only_row(
+        records.agg(
+            *[F.count_if(F.col("is_new") & (F.col("fate") == fate)).alias(fate) for fate in FATES],
+            F.count_if("changes").alias("changes"),
+        )
+    )
+    return Fates(*[row[fate] for fate in FATES]), row["changes"]
+
+
+def _was_begun(lakehouse: Lakehouse, table: str, batch: int, outcome: Outcome) -> bool:
+    """Whether a run that did not come to the batch's end has written some of it to the history."""
+    if not lakehouse.tables.exists(table):
+        return False
+    mine = [made for made in outcome.targets if made.table == table]
+    newest = mine[-1] if mine else ledger.known(lakehouse, [outcome.as_of]).newest.get(table)
+    if newest is not None and newest.version == lakehouse.tables.version(table):
+        return False
+    return not lakehouse.tables.read(table).where(F.col("batch") == batch).isEmpty()
+
+
+def _existing(
+    lakehouse: Lakehouse, table: str, source: Source, batch: int, incoming: DataFrame, counts: Counts
+) -> DataFrame | None:
+    """What the history says of the batch's keys since the batch's first record."""
+    if not lakehouse.tables.exists(table) or counts.first_valid is None:
+        return None
+    near = lakehouse.tables.read(table).where(F.expr(_key_range(counts.key_range))).where(F.col("batch") != batch)
+    mine = incoming.select(*source.key).distinct()
+    return needed(near, F.lit(counts.first_valid)).join(mine, list(source.key), "left_semi")
+
+
+def _key_range(key_range: Mapping[str, tuple[Any, Any]], prefix: str = "") -> str:
+    """A condition that holds for every row whose key is in the batch; Delta skips files by it."""
+    return " AND ".join(
+        f"{prefix}{quoted(name)} BETWEEN {literal(least)} AND {literal(most)}"
+        for name, (least, most) in key_range.items()
+    )
+
+
+def _merge(
+    lakehouse: Lakehouse,
+    table: str,
+    source: Source,
+    records: DataFrame,
+    key_range: Mapping[str, tuple[Any, Any]],
+    begun: int | None,
+) -> int:
+    """Write the batch's records and what they change; of a batch that was begun, what it wrote is written over."""
+    same = [f"source.{quoted(name)} = target.{quoted(name)}" for name in (*source.key, *PLACE)]
+    values = {quoted(name): f"source.{quoted(name)}" for name in records.columns if name not in ("is_new", "changes")}
+    changed = records.where("is_new OR changes")
+    builder = (
+        lakehouse.tables.merging(table, changed, " AND ".join([*same, *_within(key_range, begun)]))
+        .whenMatchedUpdate(set=values)
+        .whenNotMatchedInsert(values=values)
+        .withSchemaEvolution()
+    )
+    if begun is not None:
+        builder = builder.whenNotMatchedBySourceDelete(f"target.batch = {begun}")
+    return lakehouse.tables.merge(table, builder).version
+
+
+def _within(key_range: Mapping[str, tuple[Any, Any]], begun: int | None) -> list[str]:
+    """Lets Delta skip the files that have none of the keys, unless all of a batch has to be found."""
+    return [_key_range(key_range, "target.")] if begun is None and key_range else []
+
+
+def check_rows(table: str, batch: int, found: int, expected: int) -> None:
+    """TableError unless a write held as many rows as were meant."""
+    if found != expected:
+        raise TableError(
+            "A write did not hold the rows that were meant.", where=f"{table}, batch {batch}", found=f"{found} rows",
+            expected=f"{expected}", do="run silver again",
+        )  # fmt: skip
