@@ -115,7 +115,7 @@ class Tables:
             writer = writer.mode("append") if empty else writer.option("replaceWhere", where_in(slice_of))
             if evolve:
                 writer = writer.option("mergeSchema", "true")
-        return self._commit(name, lambda: writer.save(self.path(name)))
+        return self._commit(name, lambda: writer.save(self.path(name)), nothing=lambda: empty and frame.isEmpty())
 
     def append_once(self, name: str, frame: DataFrame, *, application: str, number: int) -> bool:
         """Add rows, unless the application has committed this number or a higher one.
@@ -148,10 +148,13 @@ class Tables:
             builder = DeltaTable.createIfNotExists(self.spark).location(self.path(name)).addColumns(schema)
             builder.partitionedBy(*partition_by).execute()
 
-    def _commit(self, name: str, write: Callable[[], None]) -> Commit:
+    def _commit(self, name: str, write: Callable[[], None], nothing: Callable[[], bool] = lambda: False) -> Commit:
+        """Write, and see that there is a new version; of an append of `nothing` Delta makes none."""
         before = self.version(name) if self.exists(name) else -1
         write()
         after = self.version(name)
+        if after == before and nothing():
+            return Commit(name, after, 0)
         if after <= before:
             raise TableError(
                 f"A write to {name} made no new version.",

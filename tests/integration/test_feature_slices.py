@@ -24,6 +24,7 @@ features:
   readings: {count: "*", description: Readings}
 """
 FIRST, SECOND, THIRD, FOURTH = (datetime(2013, 3, day, tzinfo=UTC) for day in (2, 3, 4, 5))
+MUCH_LATER = datetime(2013, 5, 2, tzinfo=UTC)
 
 
 class Readings(Protocol):
@@ -75,6 +76,14 @@ def test_a_new_night_is_added_without_a_search_for_what_it_replaces(lakehouse: L
     gold.stage.run(lakehouse, FOURTH, [THIRD])
     assert counts(lakehouse) == of(FIRST, SECOND, THIRD, FOURTH)
     assert operations(lakehouse) == ["Overwrite", "Append", "Append"]
+
+
+def test_a_night_without_an_entity_is_done_with_no_row(lakehouse: Lakehouse) -> None:
+    outcome = gold.stage.run(lakehouse, MUCH_LATER)
+    assert [(metric.metric, metric.value) for metric in outcome.metrics] == [("rows", 0)]
+    assert gold.stage.run(lakehouse, MUCH_LATER).targets == []
+    gold.stage.run(lakehouse, SECOND)
+    assert counts(lakehouse) == of(FIRST, SECOND)
 
 
 def test_what_a_dead_run_left_is_replaced_also_after_other_nights(
