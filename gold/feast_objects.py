@@ -1,6 +1,5 @@
 """Feast's entities, feature views and feature services, built from the same YAML as the tables."""
 
-import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,15 +49,13 @@ def _view(
     from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
     from feast.table_format import DeltaFormat
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Feast calls its Spark source experimental, every time
-        source = SparkSource(
-            name=f"{lakehouse.name}_{table.name}",
-            path=lakehouse.tables.path(f"gold.{table.name}"),
-            table_format=DeltaFormat(),
-            timestamp_field="event_timestamp",
-            created_timestamp_column="created_timestamp",
-        )
+    source = SparkSource(
+        name=f"{lakehouse.name}_{table.name}",
+        path=lakehouse.tables.path(f"gold.{table.name}"),
+        table_format=DeltaFormat(),
+        timestamp_field="event_timestamp",
+        created_timestamp_column="created_timestamp",
+    )
     fields = [
         Field(
             name=column.name,

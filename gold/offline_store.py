@@ -4,6 +4,7 @@ A Feast project names it by `offline_store: {type: gold.offline_store.AssayOffli
 given entity frame is Feast's own Spark store.
 """
 
+import warnings
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -25,6 +26,9 @@ from pyspark.sql import functions as F
 from assay.errors import FeatureError
 from assay.tables import only_row, quoted
 from gold.as_of_join import Side, as_of_join
+
+# Feast calls its Spark source experimental, for every view, and has just asked to be heard.
+warnings.filterwarnings("ignore", "The spark data source API", RuntimeWarning)
 
 _FEAST_SETS = "spark.sql.parser.quotedRegexColumnNames"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)

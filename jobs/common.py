@@ -40,6 +40,7 @@ def line(outcome: Outcome) -> str:
         "bronze": ("files", "records", "corrupt"),
         "silver": ("landed", "accepted", "quarantined", "duplicates"),
         "train": ("promoted", "version", "trees"),
+        "dbt": ("models", "tests"),
     }.get(outcome.stage, ("rows",))
     totals = {name: outcome.total(name) for name in told if any(found.metric == name for found in outcome.metrics)}
     numbers = ", ".join(f"{total:,.0f} {name}" for name, total in totals.items()) if any(totals.values()) else ""
