@@ -14,12 +14,15 @@ from assay.lakehouse import open_lakehouse
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Check the whole configuration, without Spark: files, keys, names, aggregates, gates."""
+    """Check the whole configuration, without Spark: files, keys, names, checks, aggregates, gates."""
     given = parser(main.__doc__ or "", as_of=False).parse_args(arguments)
     config = open_lakehouse(given.conf_dir, given.env).config
     from gold.aggregates import check_aggregates
     from model.gates import check_gates
+    from silver.checks import check_handling
 
+    for source in config.sources.values():
+        check_handling(source)
     for table in config.features.values():
         check_aggregates(table)
     for model in config.models.values():

@@ -154,8 +154,9 @@ _STATED: Mapping[str, Callable[[str | None, Mapping[str, object]], _Statement | 
 def _as_query(group: Sequence[CheckResult], settings: Mapping[str, object]) -> _Statement:
     """The statement of a check that the library has no expectation for."""
     check = group[0]
-    condition = rejected_sql(group).replace("{", "{{").replace("}", "}}")
-    known = settings.get("check") or settings.get(check.check)
+    holds = settings.get("holds")
+    condition = (f"NOT ({holds})" if holds else rejected_sql(group)).replace("{", "{{").replace("}", "}}")
+    known = settings.get("check") or settings.get(check.check) or holds
     about = known if isinstance(known, str) else json.dumps(dict(settings), default=str) if settings else ""
     sentence = f"{check.label}: {about}" if about else f"{check.label} holds"
     if check.check == "record":

@@ -1,6 +1,7 @@
 """The checks of a contract. A check is a function of a column that says where it fails; a registry makes it known.
 
-A check that compares holds where a value is NULL: whether NULL is allowed is `required`'s question alone.
+A check that compares holds where a value is NULL: whether NULL is allowed is `required`'s question alone. So does a
+condition between columns that is neither true nor false.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,11 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import functions as F
 
 from assay.config import Column, Source
+from assay.config.checks import Handling
+from assay.errors import nearest
+from silver.condition import condition
+
+QUARANTINE = Handling()
 
 
 @dataclass(frozen=True)
@@ -32,15 +38,23 @@ class Check:
     """One check of one contract, ready to run."""
 
     name: str
-    column: str
+    column: str | None
+    """None for a condition between columns."""
+
     settings: Mapping[str, Any]
     fails: SparkColumn
     """True where the row breaks the check, never NULL."""
 
-    shown: SparkColumn
+    message: str
+    shown: SparkColumn | None = None
     """The offending value, as text."""
 
-    message: str
+    handling: Handling = QUARANTINE
+
+    @property
+    def flags(self) -> bool:
+        """Whether a row that breaks it is kept."""
+        return self.handling.severity == "flag"
 
 
 Fails = Callable[[Value], SparkColumn]
@@ -99,8 +113,8 @@ def checks_of(source: Source, values: list[Value]) -> list[Check]:
     """
     found = [
         Check(
-            name, value.name, {name: setting(value.column), "unit": value.column.unit}, _decided(fails(value)),
-            value.text, message(setting(value.column)),
+            name, value.name, _settings(value.column, name, setting(value.column)), _decided(fails(value)),
+            message(setting(value.column)), value.text, value.column.handling(name),
         )
         for value in values
         for name, (setting, fails, message) in _CHECKS.items()
@@ -109,10 +123,44 @@ def checks_of(source: Source, values: list[Value]) -> list[Check]:
     needed = {name for name, item in source.derived.items() if item.required}
     needed |= {key for key in source.key if key in source.derived or not source.columns[key].required}
     found += [
-        Check("required", name, {"required": True}, F.col(name).isNull(), F.lit(None).cast("string"), "is missing")
-        for name in sorted(needed)
+        Check("required", name, {"required": True}, F.col(name).isNull(), "is missing") for name in sorted(needed)
     ]
+    found += [
+        Check(
+            name, None, {"holds": row.holds, "description": row.description, **_severity(row.on_fail)},
+            _decided(~condition(source, name)), f"does not hold: {row.holds}", handling=row.on_fail,
+        )
+        for name, row in source.checks.items()
+    ]  # fmt: skip
     return found
+
+
+def _settings(column: Column, name: str, setting: Any) -> dict[str, Any]:
+    return {name: setting, "unit": column.unit, **_severity(column.handling(name))}
+
+
+def _severity(handling: Handling) -> dict[str, Any]:
+    return {} if handling.severity == QUARANTINE.severity else {"severity": handling.severity}
+
+
+def check_handling(source: Source) -> None:
+    """ConfigError where a contract says how to handle a check that there is not."""
+    for name, column in source.columns.items():
+        on = {check for check, (setting, *_) in _CHECKS.items() if setting(column) is not None}
+        if unknown := sorted(set(column.on_fail) - on - {"all"}):
+            raise source.error(
+                f"The column {name} has no check {unknown[0]}.", "columns", name, "on_fail", unknown[0],
+                found=unknown[0], expected=nearest(unknown[0], on),
+            )  # fmt: skip
+        if name in source.key and any(column.handling(check).severity == "flag" for check in ("type", "required")):
+            raise source.error(
+                f"The key column {name} cannot be NULL, so a row without it cannot be kept.", "columns", name, "on_fail",
+                do="leave out flag for type and required",
+            )  # fmt: skip
+    if taken := sorted({"record", "unique", *_CHECKS} & set(source.checks)):
+        raise source.error(
+            f"{taken[0]} is the name of a check of assay's own.", "checks", taken[0], do="give it another name"
+        )
 
 
 def _decided(condition: SparkColumn) -> SparkColumn:

@@ -14,8 +14,10 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
 from assay.tables import held, literal, only_row, quoted
 from silver.measure import Counts
+from silver.transform import label_of
 from silver.versions import DUPLICATE, PLACE, SUPERSEDED, UNCHANGED, VERSION, chain, needed
 
+FLAGS = "_flags"
 FATES = (VERSION, UNCHANGED, DUPLICATE, SUPERSEDED)
 
 
@@ -52,11 +54,11 @@ def write_history(
     content = [name for name in (*source.columns, *source.derived) if name not in source.key]
     incoming = checked.where(F.col("reasons").isNull()).select(
         *[quoted(name) for name in (*source.columns, *source.derived)],
-        "valid_from", "source_file", "source_position", "batch",
+        F.transform("flags", label_of).alias(FLAGS), *PLACE,
     )  # fmt: skip
     begun = _was_begun(lakehouse, table, batch, outcome)
     existing = _existing(lakehouse, table, source, batch, incoming, counts)
-    with held(chain(existing, incoming, source.key, content)) as records:
+    with held(chain(existing, incoming, source.key, content, [FLAGS])) as records:
         fates, changes = _count_fates(records)
         if changes or begun:
             version = _merge(lakehouse, table, source, records, counts.key_range, batch if begun else None)

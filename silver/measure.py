@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay.config import Source
+from assay.errors import ContractError
 from assay.tables import only_row, quoted
 from silver.check_result import CheckResult
 from silver.checks import Check
@@ -31,8 +32,11 @@ class Counts:
     first_valid: datetime | None
     """When the first accepted row became available; None when none was accepted."""
 
-    reasons: Mapping[tuple[str, str | None], tuple[int, tuple[str, ...]]]
-    """(check, column) -> rows rejected for it, and a few of the values."""
+    flagged: int
+    """Accepted rows that break a check and are kept."""
+
+    failures: Mapping[tuple[str, str | None], tuple[int, tuple[str, ...]]]
+    """(check, column) -> rows that break it, whether rejected or kept, and a few of the values."""
 
 
 def count(checked: DataFrame, source: Source) -> Counts:
@@ -43,6 +47,8 @@ def count(checked: DataFrame, source: Source) -> Counts:
         checked.agg(
             F.count("*").alias("rows"),
             F.count("reasons").alias("rejected"),
+            F.count("flags").alias("breaking flags"),
+            F.count_if(accepted & F.col("flags").isNotNull()).alias("flagged"),
             *[F.count_if(F.col(quoted(name)).isNull()).alias(f"missing {name}") for name in columns],
             *[F.min(F.when(accepted, F.col(quoted(name)))).alias(f"least {name}") for name in source.key],
             *[F.max(F.when(accepted, F.col(quoted(name)))).alias(f"most {name}") for name in source.key],
@@ -55,14 +61,17 @@ def count(checked: DataFrame, source: Source) -> Counts:
         missing={name: row[f"missing {name}"] for name in columns},
         key_range={name: (row[f"least {name}"], row[f"most {name}"]) for name in source.key},
         first_valid=row["first valid"] and row["first valid"].replace(tzinfo=UTC),
-        reasons=_reasons(checked) if row["rejected"] else {},
+        flagged=row["flagged"],
+        failures=_failures(checked) if row["rejected"] or row["breaking flags"] else {},
     )
 
 
-def _reasons(checked: DataFrame) -> dict[tuple[str, str | None], tuple[int, tuple[str, ...]]]:
+def _failures(checked: DataFrame) -> dict[tuple[str, str | None], tuple[int, tuple[str, ...]]]:
+    nothing = F.array().cast(checked.schema["reasons"].dataType)
+    broken = F.concat(F.coalesce("reasons", nothing), F.coalesce("flags", nothing))
     rows = (
-        checked.where(F.col("reasons").isNotNull())
-        .select(F.explode("reasons").alias("reason"))
+        checked.where(F.col("reasons").isNotNull() | F.col("flags").isNotNull())
+        .select(F.explode(broken).alias("reason"))
         .groupBy("reason.check", "reason.column")
         .agg(
             F.count("*").alias("rows"),
@@ -71,6 +80,25 @@ def _reasons(checked: DataFrame) -> dict[tuple[str, str | None], tuple[int, tupl
         .collect()
     )
     return {(row["check"], row["column"]): (row["rows"], tuple(row["examples"])) for row in rows}
+
+
+def enforce(source: Source, batch: int, counts: Counts, checks: Sequence[Check]) -> None:
+    """ContractError if more rows of a batch break a check than its contract allows."""
+    for check in checks:
+        failed, examples = counts.failures.get((check.name, check.column), (0, ()))
+        limit = check.handling.limit
+        if failed > limit * counts.rows:
+            path = ("columns", check.column, "on_fail") if check.column else ("checks", check.name)
+            label = f"{check.column} {check.message}" if check.column else f"{check.name} {check.message}"
+            raise ContractError(
+                f"Batch {batch} of source {source.name} breaks its contract: {label}.",
+                where=source.at(*path),
+                found=f"{failed} of {counts.rows} rows ({failed / counts.rows:.2%})"
+                + (f", such as {', '.join(map(repr, examples))}" if examples else ""),
+                expected=f"at most {limit:.4g} of the rows" if limit else "no such row",
+                do="no row of the batch was written to silver: look at it in bronze; then change the contract's check, "
+                "its severity or at_most, and run again",
+            )
 
 
 def results(counts: Counts, checks: Sequence[Check], duplicates: int, key: Sequence[str]) -> tuple[CheckResult, ...]:
@@ -82,7 +110,7 @@ def results(counts: Counts, checks: Sequence[Check], duplicates: int, key: Seque
         duplicates: Accepted rows that are no new version of their key.
         key: The key's columns.
     """
-    unreadable = counts.reasons.get(("record", None), (0, ()))[0]
+    unreadable = counts.failures.get(("record", None), (0, ()))[0]
     found = [
         CheckResult("record", None, {"description": "The raw record can be read"}, counts.rows, 0, unreadable),
         CheckResult(
@@ -90,8 +118,8 @@ def results(counts: Counts, checks: Sequence[Check], duplicates: int, key: Seque
         ),
     ]
     for check in checks:
-        failed, examples = counts.reasons.get((check.name, check.column), (0, ()))
-        missing = counts.missing.get(check.column, 0) - unreadable
+        failed, examples = counts.failures.get((check.name, check.column), (0, ()))
+        missing = counts.missing.get(check.column or "", 0) - unreadable
         evaluated = counts.rows - unreadable
         found.append(
             CheckResult(check.name, check.column, check.settings, evaluated, max(missing, 0), failed, examples)

@@ -23,8 +23,9 @@ from assay.stages import run_stage, side_by_side
 from assay.tables import held
 from silver import expectations
 from silver.check_result import CheckResult
+from silver.checks import check_handling
 from silver.history import check_rows, history_of, write_history
-from silver.measure import Counts, count, results
+from silver.measure import Counts, count, enforce, results
 from silver.transform import check_batch, register_functions
 
 FILES = "ops.files"
@@ -55,6 +56,8 @@ def docs_folder(lakehouse: Lakehouse) -> Path:
 
 
 def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
+    for source in lakehouse.config.sources.values():
+        check_handling(source)
     register_functions(lakehouse.spark, lakehouse.time_zone)
     pending = _pending(lakehouse, outcome)
     sources = [lakehouse.config.sources[name] for name in pending]
@@ -98,6 +101,7 @@ def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -
     checked, checks = check_batch(bronze, source, lakehouse.time_zone)
     with held(checked) as judged:
         counts = count(judged, source)
+        enforce(source, batch, counts, checks)
         fates, written = write_history(lakehouse, source, batch, judged, counts, outcome)
         targets = [written]
         if counts.rejected:
@@ -113,10 +117,12 @@ def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -
     outcome.targets += targets
     outcome.measure(
         source.name, batch, landed=counts.rows, accepted=fates.version, quarantined=counts.rejected,
-        duplicates=fates.no_version, unchanged=fates.unchanged, superseded=fates.superseded,
+        duplicates=fates.no_version, unchanged=fates.unchanged, superseded=fates.superseded, flagged=counts.flagged,
     )  # fmt: skip
-    for (check, column), (rows, _) in counts.reasons.items():
-        outcome.measure(source.name, batch, label=f"{check}:{column}" if column else check, rejected=rows)
+    kept = {(check.name, check.column) for check in checks if check.flags}
+    for (check, column), (rows, _) in counts.failures.items():
+        what = "flagged" if (check, column) in kept else "rejected"
+        outcome.measure(source.name, batch, label=f"{check}:{column}" if column else check, **{what: rows})
     return Cleaned(batch, counts.rows, results(counts, checks, fates.no_version, source.key))
 
 

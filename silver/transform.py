@@ -37,8 +37,8 @@ def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[Data
 
     Returns:
         A frame with the contract's columns, `valid_from`, where the record came from, `raw` (JSON of the raw values,
-        or the text of a corrupt record; NULL where the row is accepted) and `reasons` (NULL where it is), a row per
-        bronze row; and the checks that were applied.
+        or the text of a corrupt record; NULL where the row is accepted), `reasons` (NULL where it is) and `flags` (the
+        checks that it breaks and is kept with, NULL for none), a row per bronze row; and the checks that were applied.
     """
     raw = {name: F.col(f"raw.{quoted(name)}") for name in source.columns}
     values = [
@@ -57,36 +57,40 @@ def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[Data
         parsed = _derive(parsed, source, name, derived.expr)
     checks = checks_of(source, values)
     if source.come_from.available not in ("file_name", "modified"):
-        checks.append(
-            Check(
-                "available",
-                "valid_from",
-                {},
-                _valid_from(source, time_zone).isNull(),
-                F.lit(None).cast("string"),
-                "is unknown",
-            )
-        )
-    failing = F.filter(
-        F.array(*[F.when(item.fails, _reason(item)) for item in checks]), lambda reason: reason.isNotNull()
-    )
+        unknown = _valid_from(source, time_zone).isNull()
+        checks.append(Check("available", "valid_from", {}, unknown, "is unknown"))
     unreadable = F.array(
         F.struct(
             F.lit("record").alias("check"), F.lit(None).cast("string").alias("column"),
             F.lit(None).cast("string").alias("value"), F.col("corrupt").alias("message"),
         ).cast(REASON)
     )  # fmt: skip
-    any_fails = F.greatest(F.lit(False), F.lit(False), *[item.fails for item in checks])
-    reasons = F.when(F.col("corrupt").isNotNull(), unreadable).when(any_fails, failing)
-    judged = parsed.select("*", reasons.alias("reasons"))
+    readable = F.col("corrupt").isNull()
+    reasons = F.when(~readable, unreadable).otherwise(_failing([item for item in checks if not item.flags]))
+    flags = F.when(readable, _failing([item for item in checks if item.flags]))
+    judged = parsed.select("*", reasons.alias("reasons"), flags.alias("flags"))
     kept = F.coalesce(F.col("__raw"), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))
     return judged.select(
         *[quoted(name) for name in (*source.columns, *source.derived)],
         _valid_from(source, time_zone).alias("valid_from"),
         "available_at", *ORIGIN,
         F.when(F.col("reasons").isNotNull(), kept).alias("raw"),
-        "reasons",
+        "reasons", "flags",
     ), checks  # fmt: skip
+
+
+def _failing(checks: list[Check]) -> SparkColumn:
+    """The reasons of the checks that a row breaks; NULL where it breaks none, which is found out first."""
+    if not checks:
+        return F.lit(None).cast(f"array<{REASON}>")
+    reasons = F.array(*[F.when(item.fails, _reason(item)) for item in checks])
+    any_fails = F.greatest(F.lit(False), F.lit(False), *[item.fails for item in checks])
+    return F.when(any_fails, F.filter(reasons, lambda reason: reason.isNotNull()))
+
+
+def label_of(reason: SparkColumn) -> SparkColumn:
+    """`<check>:<column>` of a reason, or the check alone where it looks at no single column."""
+    return F.concat_ws(":", reason["check"], reason["column"])
 
 
 def _derive(frame: DataFrame, source: Source, name: str, expression: str) -> DataFrame:
@@ -116,6 +120,6 @@ def _valid_from(source: Source, time_zone: str) -> SparkColumn:
 
 def _reason(item: Check) -> SparkColumn:
     return F.struct(
-        F.lit(item.name).alias("check"), F.lit(item.column).alias("column"), item.shown.alias("value"),
-        F.lit(item.message).alias("message"),
+        F.lit(item.name).alias("check"), F.lit(item.column).alias("column"),
+        (F.lit(None) if item.shown is None else item.shown).alias("value"), F.lit(item.message).alias("message"),
     ).cast(REASON)  # fmt: skip

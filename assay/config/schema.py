@@ -1,13 +1,14 @@
 """JSON Schemas of the configuration files, from their models."""
 
-from typing import Any
+from typing import Any, get_args
 
 from assay.config.base import Config
+from assay.config.checks import Handling, RowCheck, Severity
 from assay.config.environment import Environment
 from assay.config.features import Feature, FeatureTable
 from assay.config.lakehouse import LakehouseFile
 from assay.config.model import Model
-from assay.config.source import Derived, Source
+from assay.config.source import Column, Derived, Source
 
 FILES: dict[str, type[Config]] = {
     "lakehouse": LakehouseFile,
@@ -16,6 +17,14 @@ FILES: dict[str, type[Config]] = {
     "model": Model,
     "environment": Environment,
 }
+
+
+_SHORT: dict[type[Config], dict[str, Any]] = {
+    Derived: {"type": "string"},
+    RowCheck: {"type": "string"},
+    Handling: {"enum": list(get_args(Severity))},
+}
+"""Models that can be written as one text."""
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -29,8 +38,15 @@ def schemas() -> dict[str, dict[str, Any]]:
         definitions = schema.get("$defs", {})
         if Feature.__name__ in definitions:
             _short_feature(definitions[Feature.__name__])
-        if Derived.__name__ in definitions:
-            definitions[Derived.__name__] = {"anyOf": [{"type": "string"}, definitions[Derived.__name__]]}
+        for short, form in _SHORT.items():
+            if short.__name__ in definitions:
+                definitions[short.__name__] = {"anyOf": [form, definitions[short.__name__]]}
+        if Column.__name__ in definitions:
+            on_fail = definitions[Column.__name__]["properties"]["on_fail"]
+            on_fail["anyOf"] = [
+                {"$ref": "#/$defs/Handling"},
+                {"type": on_fail.pop("type"), "additionalProperties": on_fail.pop("additionalProperties")},
+            ]
         result[kind] = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return result
 

@@ -3,14 +3,15 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from assay.config.base import Config, Document, Identifier
+from assay.config.checks import Handling, RowCheck, per_check
 from assay.times import Duration, TimeZone
 
 RESERVED = {
     "source_file", "source_position", "batch", "available_at", "landed_at", "valid_from", "valid_to",
-    "corrupt", "raw", "extra", "reasons", "as_of", "is_new", "kept", "replaced", "has_version",
+    "corrupt", "raw", "extra", "reasons", "flags", "_flags", "as_of", "is_new", "fate", "changes",
 }  # fmt: skip
 """Column names that assay adds to bronze, silver and quarantine."""
 
@@ -105,6 +106,13 @@ class Column(Config):
     time_zone: TimeZone | None = None
     """Zone of timestamps that carry none; the lakehouse's by default."""
 
+    on_fail: Annotated[dict[str, Handling], BeforeValidator(per_check)] = {}
+    """What happens where a check fails: `flag` for all of the column's, or by name, as in `{max: flag, type: fail}`."""
+
+    def handling(self, check: str) -> Handling:
+        """What happens where one of the column's checks fails."""
+        return self.on_fail.get(check) or self.on_fail.get("all") or Handling()
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.min is not None or self.max is not None) and self.type in ("string", "boolean", "date", "timestamp"):
@@ -163,6 +171,9 @@ class Source(Document):
 
     derived: dict[Identifier, Derived] = {}
     """Columns computed from them, in order."""
+
+    checks: dict[Identifier, RowCheck] = {}
+    """Conditions between the columns of a row, by name."""
 
     @field_validator("derived", mode="before")
     @classmethod

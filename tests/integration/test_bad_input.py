@@ -17,7 +17,7 @@ import bronze.stage
 import silver.stage
 from assay import lease, stages
 from assay.errors import BusyError, ContractError, SourceError
-from assay.lakehouse import Lakehouse
+from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.tables import Tables
 from silver import expectations
 
@@ -115,6 +115,47 @@ def test_the_same_file_under_another_name_is_a_duplicate(readings: Readings) -> 
         ("landing/readings/2013-03-02.csv", "duplicate", None),
     ]
     assert len(rows(readings.lakehouse, "bronze.readings", "station")) == 3
+
+
+def with_contract(readings: Readings, old: str, new: str) -> Lakehouse:
+    """The same lakehouse after its contract was edited."""
+    path = readings.lakehouse.conf_dir / "sources" / "readings.yml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    return open_lakehouse(readings.lakehouse.conf_dir)
+
+
+def test_a_batch_that_breaks_its_contract_stops_before_silver_and_is_cleaned_once_the_contract_lets_it(
+    readings: Readings,
+) -> None:
+    readings.deliver("2013-03-01.csv", MORNING)
+    strict = with_contract(readings, "max: 60}", "max: 60, on_fail: {at_most: 10%}}")
+    with pytest.raises(
+        ContractError, match="Batch 1 of source readings breaks its contract: temp is above 60"
+    ) as caught:
+        run_both(strict)
+    assert caught.value.found == "1 of 3 rows (33.33%), such as '99'"
+    assert f"{strict.conf_dir}/sources/readings.yml:" in caught.value.where
+    assert "columns.temp.on_fail" in caught.value.where
+    assert not strict.tables.exists("silver.readings__history")
+    assert not strict.tables.exists("silver.readings__quarantine")
+    lenient = with_contract(readings, "{at_most: 10%}}", "flag}\nchecks:\n  cold: temp < 12")
+    run_both(lenient)
+    assert rows(lenient, "silver.readings__history", "station", "temp", "_flags") == [
+        ("a", 10.5, None),
+        ("b", 7.0, None),
+    ]
+    readings.deliver("2013-03-02.csv", "station,hour,temp\nc,1,\n")
+    later = with_contract(readings, "temp < 12", "{holds: temp < 5, on_fail: flag}")
+    readings.deliver("2013-03-02b.csv", "station,hour,temp\nd,1,70\n")
+    run_both(later, NEXT)
+    assert rows(later, "silver.readings__history", "station", "temp", "_flags")[2:] == [
+        ("c", None, None), ("d", 70.0, ["max:temp", "cold"]),
+    ]  # fmt: skip
+    labels = later.tables.read("ops.runs").select(F.inline("metrics")).where("label <> ''").select("metric", "label")
+    assert sorted(tuple(row) for row in labels.collect()) == [
+        ("flagged", "cold"), ("flagged", "max:temp"), ("flagged", "max:temp"), ("rejected", "cold"),
+    ]  # fmt: skip
 
 
 def hold(lakehouse: Lakehouse, stage: str, pid: int) -> None:

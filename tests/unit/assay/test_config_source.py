@@ -69,6 +69,7 @@ def test_source_reads_short_and_long_forms(tmp_path: Path) -> None:
             "is_high": Derived(expr="value > 100").model_dump(),
             "day": Derived(expr="to_date(hour)", required=True).model_dump(),
         },
+        "checks": {},
     }
     assert source.raw_names == {"meter": "meter", "hour": "hour", "value": "Value (kWh)"}
 
@@ -210,3 +211,31 @@ def test_column_name_that_is_no_name_is_refused_at_its_line(tmp_path: Path) -> N
 def test_bad_availability_is_told_by_its_key(tmp_path: Path, available: str, what: str, key: str) -> None:
     found = refusal(tmp_path, with_from(f"{{files: x, available: {available}}}"))
     assert found == (what, f"readings.yml:2, key from.available{key}")
+
+
+@pytest.mark.parametrize(
+    ("on_fail", "severities"),
+    [
+        ("flag", {"all": "flag"}),
+        ("{severity: fail, at_most: 0.1%}", {"all": "fail"}),
+        ("{max: flag, type: {severity: fail}}", {"max": "flag", "type": "fail"}),
+    ],
+)
+def test_handling_is_of_all_checks_or_of_named_ones(tmp_path: Path, on_fail: str, severities: dict[str, str]) -> None:
+    source = read(tmp_path, with_column(f"{{type: int, max: 9, on_fail: {on_fail}}}"))
+    assert {name: handling.severity for name, handling in source.columns["value"].on_fail.items()} == severities
+
+
+@pytest.mark.parametrize("share", ["0.1", "101%", "'-1%'", "'%'", "some"])
+def test_a_share_of_rows_is_in_per_cent(tmp_path: Path, share: str) -> None:
+    what, where = refusal(tmp_path, with_column(f"{{type: int, on_fail: {{at_most: {share}}}}}"))
+    assert "is not a share of rows: write it as 0.1%" in what
+    assert where.startswith("readings.yml:8, key columns.value.on_fail")
+
+
+def test_a_condition_between_columns_has_a_short_and_a_long_form(tmp_path: Path) -> None:
+    added = "checks:\n  low: value < 10\n  high: {holds: value > 1, on_fail: {severity: flag, at_most: 5%}}\n"
+    checks = read(tmp_path, GOOD + added).checks
+    assert [(name, check.holds, check.on_fail.severity, check.on_fail.limit) for name, check in checks.items()] == [
+        ("low", "value < 10", "quarantine", 1.0), ("high", "value > 1", "flag", 0.05),
+    ]  # fmt: skip

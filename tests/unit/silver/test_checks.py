@@ -9,8 +9,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.config import Column, Source
+from assay.errors import ConfigError, ContractError
 from silver import checks
-from silver.checks import Check, Value, check, checks_of
+from silver.checks import Check, Value, check, check_handling, checks_of
 from silver.parse import typed
 
 
@@ -123,3 +124,69 @@ def test_check_makes_a_new_check_known(spark: SparkSession, monkeypatch: pytest.
 
     assert failing(spark, {"type": "int", "unit": "pairs"}, ["1", "2", None]) == {"type": [], "even": ["1"]}
     assert failing(spark, {"type": "int"}, ["1"]) == {"type": []}
+
+
+READINGS = {"id": {"type": "int", "required": True}, "least": {"type": "int"}, "most": {"type": "int"}}
+
+
+def holding(spark: SparkSession, condition: str) -> list[bool]:
+    """For each of four rows whether it breaks the condition."""
+    source = contract(READINGS, checks={"in_order": condition})
+    (made,) = [item for item in checks_of(source, []) if item.name == "in_order"]
+    rows = spark.createDataFrame([(1, 1, 2), (2, 2, 1), (3, None, 1), (4, 3, 3)], "id int, least int, most int")
+    return [row["fails"] for row in rows.orderBy("id").select(made.fails.alias("fails")).collect()]
+
+
+def test_a_condition_between_columns_fails_only_where_it_is_false(spark: SparkSession) -> None:
+    assert holding(spark, "least <= most") == [False, True, False, False]
+    assert holding(spark, "least is not null and least < most") == [False, True, True, True]
+    assert holding(spark, "case when id = 1 then abs(least) > 5 else most in (1, 3) end") == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("condition", "found", "expected"),
+    [
+        ("least <= moost", "the column moost", "did you mean 'most'?"),
+        ("lenght(least) > 1", "the function lenght", "did you mean 'length'?"),
+        ("reflect('java.lang.System', 'exit', 1) = ''", "the function reflect", "known: "),
+        ("rand() < 0.5", "the function rand", "did you mean 'round'?"),
+        ("least > (select 1)", "least > (select 1)", "an expression over the values of one row"),
+        ("exists(select 1)", "exists(select 1)", "an expression over the values of one row"),
+        ("least > 1; drop table x", "least > 1; drop table x: ", "a SQL condition"),
+        ("sum(least) over () > 1", "sum(least) over ()", "an expression over the values of one row"),
+    ],
+)
+def test_a_condition_is_of_known_columns_and_functions(
+    spark: SparkSession, condition: str, found: str, expected: str
+) -> None:
+    with pytest.raises(ContractError) as raised:
+        holding(spark, condition)
+    assert raised.value.what == "The check in_order of source s cannot be used."
+    assert str(raised.value.found).startswith(found)
+    assert str(raised.value.expected).startswith(expected)
+
+
+def test_a_check_is_handled_as_its_column_says() -> None:
+    column = Column.model_validate(
+        {"type": "int", "min": 0, "max": 9, "on_fail": {"max": "flag", "type": {"severity": "fail", "at_most": "0.1%"}}}
+    )
+    assert [(column.handling(name).severity, column.handling(name).limit) for name in ("min", "max", "type")] == [
+        ("quarantine", 1.0), ("flag", 1.0), ("fail", 0.001),
+    ]  # fmt: skip
+    assert Column.model_validate({"type": "int", "on_fail": "fail"}).handling("type").limit == 0
+    assert Column.model_validate({"type": "int", "on_fail": {"at_most": "2 %"}}).handling("min").limit == 0.02
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [
+        ({"a": {"type": "int", "max": 1, "on_fail": {"mx": "flag"}}}, "The column a has no check mx."),
+        ({"a": {"type": "int", "on_fail": {"max": "flag"}}}, "The column a has no check max."),
+        ({"a": {"type": "int"}, "id": {"type": "int", "on_fail": "flag"}}, "The key column id cannot be NULL"),
+    ],
+)
+def test_handling_of_a_check_that_is_not_there_is_refused(column: dict[str, Any], what: str) -> None:
+    with pytest.raises(ConfigError, match=what):
+        check_handling(contract({"id": {"type": "int"}, **column}))
+    with pytest.raises(ConfigError, match="pattern is the name of a check of assay's own"):
+        check_handling(contract({"id": {"type": "int"}}, checks={"pattern": "id > 1"}))

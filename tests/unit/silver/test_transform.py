@@ -10,12 +10,12 @@ from pyspark.sql import functions as F
 
 from assay.config import Source
 from assay.errors import ContractError
-from silver.measure import Counts, count, results
+from silver.measure import Counts, count, enforce, results
 from silver.transform import check_batch, register_functions
 
 NEW_YORK = "America/New_York"
 DELIVERED = datetime(2013, 3, 2, 11, tzinfo=UTC)
-COLUMNS = {
+COLUMNS: dict[str, dict[str, Any]] = {
     "carrier": {"type": "string", "required": True, "pattern": "[0-9A-Z]{2}"},
     "day": {"type": "date", "required": True},
     "leaves": {"type": "hhmm"},
@@ -71,7 +71,7 @@ CORRUPT = {4: ("3 fields, 4 expected", "UA,1,2")}
 
 
 def test_check_batch_gives_every_row_its_values_or_every_reason(spark: SparkSession) -> None:
-    origin = {"valid_from": DELIVERED, "available_at": DELIVERED, "source_file": "a.csv", "batch": 1}
+    origin = {"valid_from": DELIVERED, "available_at": DELIVERED, "source_file": "a.csv", "batch": 1, "flags": None}
     nothing: dict[str, Any] = dict.fromkeys(("carrier", "day", "leaves", "delay", "departure", "is_late"))
     accepted = {**nothing, **origin, "carrier": "UA", "day": date(2013, 3, 1), "raw": None, "reasons": None}
     assert checked(bronze(spark, *ROWS, corrupt=CORRUPT), contract()) == [
@@ -146,13 +146,13 @@ def test_count_adds_up_and_counts_each_reason_with_examples(spark: SparkSession)
     frame, applied = check_batch(bronze(spark, *ROWS, corrupt=CORRUPT), source, NEW_YORK)
     counts = count(frame, source)
     assert counts == Counts(
-        rows=5, rejected=3,
+        rows=5, rejected=3, flagged=0,
         missing={"carrier": 2, "day": 3, "leaves": 3, "delay": 3, "departure": 3, "is_late": 3},
         key_range={
             "carrier": ("UA", "UA"), "departure": (datetime(2013, 3, 1, 10, 17), datetime(2013, 3, 2, 5)),  # noqa: DTZ001
         },
         first_valid=DELIVERED,
-        reasons={
+        failures={
             ("record", None): (1, ()), ("required", "carrier"): (1, ()), ("pattern", "carrier"): (1, ("ua",)),
             ("type", "day"): (1, ("2013-3-1",)), ("required", "day"): (1, ()), ("type", "leaves"): (1, ("2401",)),
             ("type", "delay"): (1, ("x",)), ("max", "delay"): (1, ("4000",)), ("required", "departure"): (2, ()),
@@ -164,6 +164,49 @@ def test_count_adds_up_and_counts_each_reason_with_examples(spark: SparkSession)
         "pattern:carrier": (4, 1), "type:day": (4, 1), "required:day": (4, 1), "type:leaves": (4, 1),
         "type:delay": (4, 1), "min:delay": (4, 0), "max:delay": (4, 1), "required:departure": (4, 2),
     }  # fmt: skip
+
+
+def test_a_flagged_row_is_kept_unless_it_breaks_another_check(spark: SparkSession) -> None:
+    columns = {**COLUMNS, "delay": {**COLUMNS["delay"], "on_fail": {"max": "flag"}}}
+    source = contract(
+        columns=columns, checks={"on_time": {"holds": "delay <= 4000 or leaves > 600", "on_fail": "flag"}}
+    )
+    rows = [
+        ("UA", "2013-03-01", "2400", "4000"), ("UA", "2013-03-01", "517", "5000"), ("ua", "2013-03-01", "517", "4000"),
+        ("UA", "2013-03-01", "517", "NA"),
+    ]  # fmt: skip
+    above = reason("max", "delay", "4000", "is above 3000")
+    late = reason("on_time", None, None, "does not hold: delay <= 4000 or leaves > 600")
+    found = checked(bronze(spark, *rows), source)
+    assert [row["flags"] for row in found] == [[above], [{**above, "value": "5000"}, late], [above], None]
+    assert [row["reasons"] is None for row in found] == [True, True, False, True]
+    counts = count(check_batch(bronze(spark, *rows), source, NEW_YORK)[0], source)
+    assert (counts.rows, counts.rejected, counts.flagged) == (4, 1, 2)
+    assert counts.failures == {
+        ("max", "delay"): (3, ("4000", "5000")), ("on_time", None): (1, ()), ("pattern", "carrier"): (1, ("ua",)),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("handling", "stops"),
+    [("quarantine", False), ("flag", False), ("fail", True), ({"at_most": "49%"}, True), ({"at_most": "50%"}, False),
+     ({"severity": "fail", "at_most": "50%"}, False), ({"severity": "flag", "at_most": "10%"}, True)],
+)  # fmt: skip
+def test_a_batch_stops_where_more_rows_break_a_check_than_the_contract_allows(
+    spark: SparkSession, handling: Any, stops: bool
+) -> None:
+    source = contract(columns={**COLUMNS, "delay": {**COLUMNS["delay"], "on_fail": {"max": handling}}})
+    frame, checks = check_batch(
+        bronze(spark, ("UA", "2013-03-01", "1", "4000"), ("UA", "2013-03-01", "2", "1")), source, NEW_YORK
+    )
+    counts = count(frame, source)
+    if not stops:
+        enforce(source, 7, counts, checks)
+        return
+    with pytest.raises(ContractError) as raised:
+        enforce(source, 7, counts, checks)
+    assert raised.value.what == "Batch 7 of source delays breaks its contract: delay is above 3000."
+    assert raised.value.found == "1 of 2 rows (50.00%), such as '4000'"
 
 
 def test_check_batch_says_which_derived_column_cannot_be_computed(spark: SparkSession) -> None:
