@@ -66,7 +66,7 @@ def list_files(root: str, glob: str) -> list[FileInfo]:
         FileInfo(
             path=f"{folder}/{info.base_name}" if folder else info.base_name,
             bytes=info.size,
-            modified_at=info.mtime.astimezone(UTC) if info.mtime else datetime.fromtimestamp(0, UTC),
+            modified_at=_modified_at(info),
         )
         for info in infos
         if info.type == fs.FileType.File
@@ -74,3 +74,18 @@ def list_files(root: str, glob: str) -> list[FileInfo]:
         and not info.base_name.startswith((".", "_"))
     ]
     return sorted(found, key=lambda file: file.path)
+
+
+def changed_since(root: str, files: Sequence[FileInfo]) -> set[str]:
+    """Paths of files that are no longer as they were listed: another size or time of change, or gone."""
+    system, base = file_system(root)
+    now = system.get_file_info([f"{base}/{file.path}" for file in files])
+    return {
+        file.path
+        for file, info in zip(files, now, strict=True)
+        if info.type != fs.FileType.File or (info.size, _modified_at(info)) != (file.bytes, file.modified_at)
+    }
+
+
+def _modified_at(info: fs.FileInfo) -> datetime:
+    return info.mtime.astimezone(UTC) if info.mtime else datetime.fromtimestamp(0, UTC)

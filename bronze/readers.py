@@ -74,6 +74,11 @@ def _csv_header(root: str, path: str) -> list[str]:
     return [name.strip() for name in names]
 
 
+def names_used(root: str, path: str) -> list[str]:
+    """The names that the records of a JSON lines file have, in order."""
+    return sorted({name for record in _jsonl(root, path) for name in record.values})
+
+
 def records(root: str, path: str, kind: str) -> Iterator[Record]:
     """Every record of a file, in order; a record that cannot be read comes with its raw text and the reason."""
     yield from _READERS[kind](root, path)

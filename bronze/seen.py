@@ -1,5 +1,6 @@
 """What is known of files that were looked at before: the table `ops.files`, a row per file and look."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,12 +25,15 @@ class Seen:
     hashes: frozenset[str]
     """SHA-256 of every landed file's bytes."""
 
+    landed: Mapping[str, str]
+    """Path of every landed file -> the SHA-256 of what it was when it was landed last."""
+
     last_batch: int
 
 
 def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
     """What `ops.files` knows, by source."""
-    nothing = {name: Seen(frozenset(), frozenset(), 0) for name in lakehouse.config.sources}
+    nothing = {name: Seen(frozenset(), frozenset(), {}, 0) for name in lakehouse.config.sources}
     if not lakehouse.tables.exists(FILES):
         return nothing
     rows = (
@@ -38,6 +42,9 @@ def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
         .agg(
             F.collect_set(F.struct("source_file", "bytes", "modified_at")).alias("files"),
             F.collect_set(F.when(F.col("status") == "landed", F.col("sha256"))).alias("hashes"),
+            F.collect_list(F.when(F.col("status") == "landed", F.struct("batch", "source_file", "sha256"))).alias(
+                "landed"
+            ),
             F.max("batch").alias("last_batch"),
         )
         .collect()
@@ -46,6 +53,10 @@ def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
         row["source"]: Seen(
             frozenset((f["source_file"], f["bytes"], f["modified_at"].replace(tzinfo=UTC)) for f in row["files"]),
             frozenset(row["hashes"]),
+            {
+                file["source_file"]: file["sha256"]
+                for file in sorted(row["landed"], key=lambda file: int(file["batch"]))
+            },
             row["last_batch"] or 0,
         )
         for row in rows

@@ -13,14 +13,15 @@ from pyspark.sql import functions as F
 
 from assay import ledger
 from assay.config import Source
-from assay.errors import ContractError, TableError, nearest
-from assay.files import FileInfo, list_files
+from assay.errors import ContractError, SourceError, TableError
+from assay.files import FileInfo, changed_since, list_files
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, Target
 from assay.stages import run_stage, side_by_side
 from assay.tables import local_frame
 from bronze import tasks
 from bronze.available import available_at
+from bronze.columns import check_columns
 from bronze.readers import format_of
 from bronze.seen import FILES, FILES_SCHEMA, Seen, seen_files
 
@@ -40,6 +41,7 @@ class NewFile:
     reason: str | None = None
     records: int = 0
     batch: int | None = None
+    new_columns: tuple[str, ...] = ()
 
 
 def run(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
@@ -59,7 +61,7 @@ def _land_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     ]
     if not found:
         return
-    looked = _decide(_inspect(lakehouse, found), seen)
+    looked = _decide(_at_rest(lakehouse, _inspect(lakehouse, found), outcome), seen)
     to_land = [
         [file for file in looked if file.source is source and file.status == "landed"]
         for source in lakehouse.config.sources.values()
@@ -67,6 +69,11 @@ def _land_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     landed = side_by_side(
         lakehouse, lambda files: _land(lakehouse, files, outcome), [files for files in to_land if files]
     )
+    if changed := changed_since(lakehouse.landing, [file.info for files in landed for file in files]):
+        raise SourceError(
+            "A file changed while it was landed.", where=", ".join(sorted(changed)),
+            do="run bronze again: nothing of these batches counts as landed, and the file is looked at anew",
+        )  # fmt: skip
     rest = [file for file in looked if file.status != "landed"]
     for file in rest:
         outcome.notes.append(f"{file.info.path}: {file.status}, {file.reason}")
@@ -101,8 +108,14 @@ def _inspect(lakehouse: Lakehouse, files: Sequence[NewFile]) -> list[NewFile]:
     }
     results = {}
     if readable:
-        rows = [{"number": number, "path": file.info.path, "format": file.format} for number, file in readable.items()]
-        frame = local_frame(lakehouse.spark, rows, "number int, path string, format string")
+        rows = [
+            {
+                "number": number, "path": file.info.path, "format": file.format,
+                "all_names": file.source.come_from.on_new_column == "fail",
+            }
+            for number, file in readable.items()
+        ]  # fmt: skip
+        frame = local_frame(lakehouse.spark, rows, "number int, path string, format string, all_names boolean")
         found = frame.mapInArrow(tasks.inspect(lakehouse.landing), tasks.INSPECTED).collect()
         results = {row["number"]: row for row in found}
     looked = []
@@ -117,30 +130,21 @@ def _inspect(lakehouse: Lakehouse, files: Sequence[NewFile]) -> list[NewFile]:
         elif row is None or row["error"]:
             looked.append(_refused(file, row["error"] if row else "not read"))
         else:
-            _check_columns(file, row["columns"])
-            looked.append(replace(file, sha256=row["sha256"]))
+            new = check_columns(file.source, file.info.path, str(file.format), row["columns"]) if row["columns"] else []
+            looked.append(replace(file, sha256=row["sha256"], new_columns=tuple(new)))
     return looked
+
+
+def _at_rest(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outcome) -> list[NewFile]:
+    """The files that are still as they were listed; one that is being written waits for the next run."""
+    changed = changed_since(lakehouse.landing, [file.info for file in files])
+    outcome.notes += [f"{path}: is still being written, and waits" for path in sorted(changed)]
+    return [file for file in files if file.info.path not in changed]
 
 
 def _refused(file: NewFile, reason: str) -> NewFile:
     logger.warning("%s: quarantined whole: %s", file.info.path, reason)
     return replace(file, status="quarantined", reason=reason)
-
-
-def _check_columns(file: NewFile, columns: list[str] | None) -> None:
-    if columns is None:
-        return
-    source = file.source
-    declared = {source.raw_names[name] for name, column in source.columns.items() if not column.optional}
-    if missing := sorted(declared - set(columns)):
-        new = sorted(set(columns) - set(source.raw_names.values()))
-        raise ContractError(
-            f"A file of source {source.name} lacks a column of the contract.",
-            where=f"{file.info.path} against {source.at('columns', missing[0])}",
-            found="columns " + ", ".join(columns),
-            expected=f"also {', '.join(missing)}" + (f" ({nearest(missing[0], new)})" if new else ""),
-            do="have the file delivered anew, or correct the contract (from: <new name>, or optional: true)",
-        )
 
 
 def _decide(files: Sequence[NewFile], seen: dict[str, Seen]) -> list[NewFile]:
@@ -152,6 +156,15 @@ def _decide(files: Sequence[NewFile], seen: dict[str, Seen]) -> list[NewFile]:
         if file.status != "landed":
             decided.append(file)
             continue
+        before = seen[file.source.name].landed.get(file.info.path, file.sha256)
+        if before != file.sha256 and file.source.come_from.on_changed == "fail":
+            raise ContractError(
+                f"A file of source {file.source.name} was landed before with other content.",
+                where=f"{file.info.path} against {file.source.at('from', 'on_changed')}",
+                found=f"SHA-256 {file.sha256}",
+                expected=f"SHA-256 {before}, as it was landed",
+                do="bring the file back as it was and deliver the correction under a new name, or set on_changed: version",
+            )
         if file.sha256 in known:
             decided.append(replace(file, status="duplicate", reason="the same bytes have been landed before"))
             continue
@@ -172,7 +185,8 @@ def _land(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outcome) -> l
         *columns, "extra map<string, string>", "corrupt string", "raw string", "source_file string",
         "source_position bigint", "available_at timestamp",
     ])  # fmt: skip
-    read = frame.mapInArrow(tasks.read(lakehouse.landing, source.raw_names), schema)
+    keep_new = source.come_from.on_new_column == "keep"
+    read = frame.mapInArrow(tasks.read(lakehouse.landing, source.raw_names, keep_new=keep_new), schema)
     commit = lakehouse.tables.replace(
         table,
         read.withColumns({"batch": F.lit(batch), "landed_at": landed_at}),
@@ -196,6 +210,11 @@ def _land(lakehouse: Lakehouse, files: Sequence[NewFile], outcome: Outcome) -> l
         )  # fmt: skip
     corrupt = sum(row["corrupt"] for row in counts.values())
     outcome.measure(source.name, batch, files=len(files), records=records, corrupt=corrupt)
+    outcome.notes += [
+        f"{file.info.path}: has {', '.join(file.new_columns)}, which the contract does not name: "
+        + ("kept in extra" if keep_new else "left out")
+        for file in files if file.new_columns
+    ]  # fmt: skip
     outcome.targets.append(Target(source.name, f"batch {batch}", table, commit.version))
     return [
         replace(file, records=counts[file.info.path]["records"] if file.info.path in counts else 0) for file in files

@@ -16,12 +16,16 @@ BATCH_ROWS = 20_000
 
 
 def inspect(root: str) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Read each file to its end: hash its bytes, unpack it, find its columns. A damaged file gets an error, no rows."""
+    """Read each file to its end: hash its bytes, unpack it, find its columns. A damaged file gets an error, no rows.
+
+    The frame has `number`, `path`, `format`, and `all_names`: whether every JSON line is to be asked for its names.
+    """
 
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             rows = [
-                {"number": file["number"], **_inspect(root, file["path"], file["format"])} for file in batch.to_pylist()
+                {"number": file["number"], **_inspect(root, file["path"], file["format"], all_names=file["all_names"])}
+                for file in batch.to_pylist()
             ]
             yield pa.RecordBatch.from_pylist(rows, schema=_INSPECTED)
 
@@ -33,7 +37,7 @@ _INSPECTED = pa.schema(
 )
 
 
-def _inspect(root: str, path: str, kind: str) -> dict[str, object]:
+def _inspect(root: str, path: str, kind: str, *, all_names: bool) -> dict[str, object]:
     system, base = file_system(root)
     digest = hashlib.sha256()
     try:
@@ -43,19 +47,22 @@ def _inspect(root: str, path: str, kind: str) -> dict[str, object]:
         with readers.open_stream(root, path) as stream:
             while stream.read(1 << 20):
                 pass
-        columns = readers.header(root, path, kind)
+        columns = readers.names_used(root, path) if kind == "jsonl" and all_names else readers.header(root, path, kind)
     except (OSError, ValueError, EOFError, zlib.error, pa.ArrowException) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         return {"sha256": digest.hexdigest(), "columns": None, "error": why}
     return {"sha256": digest.hexdigest(), "columns": columns, "error": None}
 
 
-def read(root: str, raw_names: dict[str, str]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def read(
+    root: str, raw_names: dict[str, str], *, keep_new: bool
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Every record of every file, as bronze rows without the batch's own columns.
 
     Args:
         root: The landing root.
         raw_names: Bronze column -> name in the raw record.
+        keep_new: What the contract does not name is kept in `extra`; otherwise it is left out.
     """
     schema = pa.schema(
         [(column, pa.string()) for column in raw_names]
@@ -74,7 +81,7 @@ def read(root: str, raw_names: dict[str, str]) -> Callable[[Iterable[pa.RecordBa
         path, available = str(file["path"]), file["available_at"]
         for record in readers.records(root, path, str(file["format"])):
             values = record.values
-            extra = [(name, value) for name, value in values.items() if name not in known]
+            extra = [(name, value) for name, value in values.items() if keep_new and name not in known]
             mine = [values.get(raw) for raw in raw_names.values()]
             yield (*mine, extra or None, record.corrupt, record.raw, path, record.position, available)
 

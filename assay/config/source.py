@@ -58,6 +58,13 @@ class Files(Config):
     """When a record could first be known: when the file was written, the local time in its name
     (`2013-03-01T06-00.csv`), a column, or a delay after its event time."""
 
+    on_changed: Literal["version", "fail"] = "version"
+    """When a file that was landed comes again under its name with other content: land it too, its records being
+    corrections, or stop."""
+
+    on_new_column: Literal["keep", "ignore", "fail"] = "keep"
+    """When a record has a column that the contract does not name: keep it in bronze's `extra`, leave it out, or stop."""
+
     @field_validator("files")
     @classmethod
     def _confined(cls, glob: str) -> str:
