@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -82,53 +82,6 @@ def _thin(path: Path) -> None:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-READINGS = """
-description: What a station measured. One row per station and hour.
-from: {files: "landing/readings/*", available: file_name, format: csv}
-key: [station, hour]
-columns:
-  station: {type: string, required: true}
-  hour: {type: int, min: 0, max: 23}
-  temp: {type: double, max: 60}
-"""
-
-
-@dataclass(frozen=True)
-class Readings:
-    """A lakehouse of one source, without features or models, and its landing folder."""
-
-    lakehouse: Lakehouse
-    landing: Path
-
-    def deliver(self, name: str, content: str | bytes) -> None:
-        """Put a file into the landing folder."""
-        self.landing.mkdir(parents=True, exist_ok=True)
-        (self.landing / name).write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-@pytest.fixture
-def new_readings(spark: SparkSession, tmp_path: Path) -> Callable[[str], Readings]:
-    """Makes a lakehouse of readings in a folder of that name."""
-
-    def make(name: str) -> Readings:
-        conf = tmp_path / name / "conf"
-        (conf / "env").mkdir(parents=True)
-        (conf / "env" / "local.yml").write_text("warehouse: warehouse\n")
-        (conf / "tiny" / "sources").mkdir(parents=True)
-        (conf / "tiny" / "lakehouse.yml").write_text("name: tiny\ndescription: One source.\n")
-        (conf / "tiny" / "sources" / "readings.yml").write_text(READINGS)
-        lakehouse = open_lakehouse(conf / "tiny")
-        return Readings(lakehouse, Path(lakehouse.root) / "landing" / "readings")
-
-    return make
-
-
-@pytest.fixture
-def readings(new_readings: Callable[[str], Readings]) -> Readings:
-    """A lakehouse of readings into which nothing has been delivered."""
-    return new_readings("readings")
 
 
 @pytest.fixture

@@ -1,0 +1,117 @@
+"""SIGKILL at every commit of bronze and silver and at other moments: a rerun gives the tables of an undisturbed run."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+import bronze.stage
+import silver.stage
+from assay.lakehouse import Lakehouse, open_lakehouse
+
+ROOT = Path(__file__).parents[2]
+NIGHT, NEXT = datetime(2013, 3, 2, tzinfo=UTC), datetime(2013, 3, 3, tzinfo=UTC)
+MORNING = "station,hour,temp\na,1,10.5\na,2,99\nb,1,7\n"
+CORRECTED = "station,hour,temp\na,1,11.5\nb,1,7\nb,2,70\nb,3\nc,1,5\n"
+VOLATILE = {"landed_at", "run_id", "modified_at", "as_of"}
+TABLES = ("bronze.readings", "silver.readings__history", "silver.readings__quarantine", "ops.files", "ops.leases")
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""A Java that starts fast is better here than one that ends up fast."""
+COMMITS = 11
+"""Of a night of one source: two leases taken and given back, batch, files, history, quarantine, results, two ledger rows."""
+
+
+class Readings(Protocol):
+    """What the fixture makes."""
+
+    lakehouse: Lakehouse
+
+    def deliver(self, name: str, content: str | bytes) -> None: ...
+
+
+def contents(lakehouse: Lakehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of all tables but the ledger, without what tells when and by which run they were written."""
+    found = {}
+    for name in TABLES:
+        table = lakehouse.tables.read(name)
+        kept = [column for column in table.columns if column not in VOLATILE]
+        found[name] = sorted((tuple(row) for row in table.select(*kept).collect()), key=repr)
+    return found
+
+
+def accounted(lakehouse: Lakehouse) -> None:
+    """Every bronze row is in exactly one of silver's history and quarantine."""
+    place = ["source_file", "source_position", "batch"]
+    landed, kept, rejected = (
+        [tuple(row) for row in lakehouse.tables.read(name).select(*place).collect()] for name in TABLES[:3]
+    )
+    assert sorted(kept + rejected) == sorted(landed)
+    assert len(set(landed)) == len(landed)
+
+
+@pytest.fixture
+def one_night(new_readings: Callable[[str], Readings]) -> Path:
+    """The configuration of a lakehouse with one night done and the files of the next delivered."""
+    made = new_readings("one_night")
+    made.deliver("2013-03-01.csv", MORNING)
+    bronze.stage.run(made.lakehouse, NIGHT)
+    silver.stage.run(made.lakehouse, NIGHT)
+    made.deliver("2013-03-02.csv", CORRECTED)
+    return made.lakehouse.conf_dir
+
+
+def copy_of(conf_dir: Path, name: str) -> Path:
+    """A lakehouse just like it, in a folder of its own."""
+    base = conf_dir.parents[1]
+    shutil.copytree(base, base.parent / name)
+    return base.parent / name / conf_dir.relative_to(base)
+
+
+def run_and_kill(conf_dir: Path, *moment: str) -> int:
+    command = [sys.executable, str(ROOT / "tests" / "faults" / "night.py"), str(conf_dir), NEXT.isoformat(), *moment]
+    done = subprocess.run(
+        command, cwd=conf_dir, env={**os.environ, "PYTHONPATH": str(ROOT), "JAVA_TOOL_OPTIONS": SHORT_LIVED}, start_new_session=True, check=False,
+        capture_output=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
+    return done.returncode
+
+
+def run_both(conf_dir: Path) -> Lakehouse:
+    lakehouse = open_lakehouse(conf_dir)
+    bronze.stage.run(lakehouse, NEXT)
+    silver.stage.run(lakehouse, NEXT)
+    return lakehouse
+
+
+def test_a_night_killed_after_any_commit_is_finished_by_the_next_run(one_night: Path) -> None:
+    undisturbed = contents(run_both(copy_of(one_night, "undisturbed")))
+    assert undisturbed["ops.leases"] == []
+    for commit in range(COMMITS):
+        killed = copy_of(one_night, f"killed_after_{commit}")
+        assert run_and_kill(killed, "after", str(commit)) == -signal.SIGKILL
+        lakehouse = run_both(killed)
+        assert contents(lakehouse) == undisturbed, f"killed after commit {commit}"
+        accounted(lakehouse)
+    whole = copy_of(one_night, "killed_after_the_last")
+    assert run_and_kill(whole, "after", str(COMMITS)) == -signal.SIGKILL
+    assert contents(open_lakehouse(whole)) == undisturbed
+
+
+def test_a_night_killed_again_and_again_at_any_moment_is_finished_in_the_end(one_night: Path) -> None:
+    undisturbed = contents(run_both(copy_of(one_night, "undisturbed")))
+    killed = copy_of(one_night, "killed")
+    moments = [f"{random.uniform(0.5, 9):.2f}" for _ in range(4)]  # noqa: S311  # no secret
+    for moment in moments:
+        run_and_kill(killed, "at", moment)
+    lakehouse = run_both(killed)
+    assert contents(lakehouse) == undisturbed, f"killed at {moments}"
+    accounted(lakehouse)
