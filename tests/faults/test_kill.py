@@ -23,7 +23,7 @@ MORNING = "station,hour,temp\na,1,10.5\na,2,99\nb,1,7\n"
 CORRECTED = "station,hour,temp\na,1,11.5\nb,1,7\nb,2,70\nb,3\nc,1,5\n"
 VOLATILE = {"landed_at", "run_id", "modified_at", "as_of"}
 TABLES = ("bronze.readings", "silver.readings__history", "silver.readings__quarantine", "ops.files", "ops.leases")
-SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+SHORT_LIVED = "-XX:TieredStopAtLevel=1"
 """A Java that starts fast is better here than one that ends up fast."""
 COMMITS = 11
 """Of a night of one source: two leases taken and given back, batch, files, history, quarantine, results, two ledger rows."""
