@@ -57,7 +57,7 @@ def write_history(
         F.transform("flags", label_of).alias(FLAGS), *PLACE,
     )  # fmt: skip
     begun = _was_begun(lakehouse, table, batch, outcome)
-    existing = _existing(lakehouse, table, source, batch, incoming, counts)
+    existing = _existing(lakehouse, table, source, batch, incoming, counts, begun=begun)
     with held(chain(existing, incoming, source.key, content, [FLAGS])) as records:
         fates, changes = _count_fates(records)
         if changes or begun:
@@ -95,14 +95,22 @@ def _was_begun(lakehouse: Lakehouse, table: str, batch: int, outcome: Outcome) -
 
 
 def _existing(
-    lakehouse: Lakehouse, table: str, source: Source, batch: int, incoming: DataFrame, counts: Counts
+    lakehouse: Lakehouse, table: str, source: Source, batch: int, incoming: DataFrame, counts: Counts, *, begun: bool
 ) -> DataFrame | None:
-    """What the history says of the batch's keys since the batch's first record."""
-    if not lakehouse.tables.exists(table) or counts.first_valid is None:
+    """What the history says of the batch's keys since the batch's first record.
+
+    Of a batch that was begun it is all that the history says of its keys, then and now: what was changed for a record
+    that is now rejected, or says something else, has to be changed back.
+    """
+    if not lakehouse.tables.exists(table) or (counts.first_valid is None and not begun):
         return None
-    near = lakehouse.tables.read(table).where(F.expr(_key_range(counts.key_range))).where(F.col("batch") != batch)
-    mine = incoming.select(*source.key).distinct()
-    return needed(near, F.lit(counts.first_valid)).join(mine, list(source.key), "left_semi")
+    history, mine = lakehouse.tables.read(table), incoming.select(*source.key)
+    others = history.where(F.col("batch") != batch)
+    if begun:
+        mine = mine.unionByName(history.where(F.col("batch") == batch).select(*source.key))
+    else:
+        others = needed(others.where(F.expr(_key_range(counts.key_range))), F.lit(counts.first_valid))
+    return others.join(mine.distinct(), list(source.key), "left_semi")
 
 
 def _key_range(key_range: Mapping[str, tuple[Any, Any]], prefix: str = "") -> str:
@@ -138,7 +146,7 @@ def _merge(
 
 def _within(key_range: Mapping[str, tuple[Any, Any]], begun: int | None) -> list[str]:
     """Lets Delta skip the files that have none of the keys, unless all of a batch has to be found."""
-    return [_key_range(key_range, "target.")] if begun is None and key_range else []
+    return [_key_range(key_range, "target.")] if begun is None else []
 
 
 def check_rows(table: str, batch: int, found: int, expected: int) -> None:

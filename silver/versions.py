@@ -10,7 +10,6 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 PLACE = ("valid_from", "source_file", "source_position", "batch")
-ORIGIN = PLACE[1:]
 
 VERSION = "version"
 """It says something new: valid until the next version of its key."""

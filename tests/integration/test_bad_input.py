@@ -257,3 +257,26 @@ def test_a_crash_in_each_place_then_a_rerun_gives_the_tables_of_an_undisturbed_r
     assert rows(disturbed.lakehouse, "silver.readings__history", "station", "temp", "fate", "batch") == [
         ("a", 10.5, "version", 1), ("a", 11.5, "version", 2), ("b", 7.0, "unchanged", 2), ("b", 7.0, "version", 1)
     ]  # fmt: skip
+
+
+def test_what_a_dead_run_closed_is_open_again_when_the_contract_now_rejects_the_record(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings.deliver("2013-03-01.csv", MORNING)
+    run_both(readings.lakehouse)
+    readings.deliver("2013-03-02.csv", "station,hour,temp\na,1,55\n")
+    with monkeypatch.context() as patched:
+
+        def cut(*_: Sequence[Any]) -> None:
+            raise PowerCut
+
+        patched.setattr(expectations, "publish", cut)
+        patched.setattr(stages, "record", lambda *_: None)
+        with pytest.raises(PowerCut):
+            run_both(readings.lakehouse, NEXT)
+    stricter = with_contract(readings, "max: 60}", "max: 50}")
+    run_both(stricter, NEXT)
+    assert rows(stricter, "silver.readings__history", "station", "temp", "valid_to", "batch") == [
+        ("a", 10.5, None, 1), ("b", 7.0, None, 1),
+    ]  # fmt: skip
+    assert rows(stricter, "silver.readings__quarantine", "batch") == [(1,), (2,)]
