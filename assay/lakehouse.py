@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.config import Environment, LakehouseConfig, load_environment, load_lakehouse
+from assay.known import Known
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from assay.ledger import Known
     from assay.tables import Tables
 
 
@@ -29,7 +29,7 @@ class Lakehouse:
     environment: Environment
     leases: set[str] = field(default_factory=set)
     """Stages that this process holds the lease of."""
-    known: list["Known"] = field(default_factory=list)
+    known: list[Known] = field(default_factory=list)
     """What this process has last read of the ledger, if anything; for `assay.ledger` alone."""
 
     @property

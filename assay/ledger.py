@@ -4,14 +4,15 @@ import hashlib
 import json
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay import __version__
+from assay.known import Known, Target
 from assay.lakehouse import Lakehouse
 from assay.tables import local_frame
 
@@ -25,16 +26,6 @@ SCHEMA = f"""
     started_at timestamp, ended_at timestamp, seconds double, spark_jobs int, code string, error string,
     targets array<{_TARGET}>, metrics array<{_METRIC}>, notes array<string>
 """
-
-
-@dataclass(frozen=True)
-class Target:
-    """One output of a run: what was made, under which key, and the table version that holds it."""
-
-    target: str
-    key: str
-    table: str
-    version: int
 
 
 @dataclass(frozen=True)
@@ -88,8 +79,9 @@ def record(lakehouse: Lakehouse, outcome: Outcome) -> None:
         for each in outcomes
     ]
     commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))
+    added = [(each.stage, each.as_of, made) for each in outcomes for made in each.targets]
     lakehouse.known[:] = [
-        before.after(commit.version, outcomes) for before in lakehouse.known if before.version == commit.version - 1
+        before.after(commit.version, added) for before in lakehouse.known if before.version == commit.version - 1
     ]
 
 
@@ -107,34 +99,6 @@ def metrics(lakehouse: Lakehouse) -> DataFrame:
             "target", "batch", "metric", "label", "value"
         ),
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the ledger says of a range of nights and, whatever the night, of the tables that runs have written."""
-
-    version: int
-    """Of the ledger, when it was read."""
-    first: datetime
-    last: datetime
-    done: Mapping[tuple[str, datetime, str], Target]
-    """(stage, as_of, key) -> what was made, for the nights from first to last."""
-    newest: Mapping[str, Target]
-    """Table -> what a run has recorded of it last."""
-    writes: Mapping[str, int]
-    """Table -> how many of its versions are known."""
-
-    def after(self, version: int, outcomes: Sequence[Outcome]) -> "Known":
-        """The same, once some more outcomes are in the ledger."""
-        done, newest, writes = dict(self.done), dict(self.newest), dict(self.writes)
-        for outcome in outcomes:
-            for made in outcome.targets:
-                if self.first <= outcome.as_of <= self.last:
-                    done[outcome.stage, outcome.as_of, made.key] = made
-                if made.table not in newest or newest[made.table].version < made.version:
-                    writes[made.table] = writes.get(made.table, 0) + 1
-                newest[made.table] = made
-        return replace(self, version=version, done=done, newest=newest, writes=writes)
 
 
 def known(lakehouse: Lakehouse, as_ofs: Sequence[datetime]) -> Known:

@@ -15,8 +15,9 @@ from assay import ledger
 from assay.config import Source
 from assay.errors import ContractError, SourceError, TableError
 from assay.files import FileInfo, changed_since, list_files
+from assay.known import Target
 from assay.lakehouse import Lakehouse
-from assay.ledger import Outcome, Target
+from assay.ledger import Outcome
 from assay.stages import run_stage, side_by_side
 from assay.tables import local_frame
 from bronze import tasks

@@ -14,8 +14,9 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import FeatureTable
 from assay.errors import TableError
+from assay.known import Target
 from assay.lakehouse import Lakehouse
-from assay.ledger import Outcome, Target
+from assay.ledger import Outcome
 from assay.session import compiled
 from assay.stages import run_stage, side_by_side
 from gold.aggregates import check_aggregates

@@ -15,8 +15,9 @@ from pyspark.sql import functions as F
 from assay import __version__
 from assay.config import Model
 from assay.errors import ModelError
+from assay.known import Target
 from assay.lakehouse import Lakehouse
-from assay.ledger import Outcome, Target, key_of
+from assay.ledger import Outcome, key_of
 from assay.stages import run_stage
 from assay.tables import local_frame, quoted
 from model.artifact import Artifact

@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import Source
 from assay.errors import TableError
+from assay.known import Target
 from assay.lakehouse import Lakehouse
-from assay.ledger import Outcome, Target
+from assay.ledger import Outcome
 from assay.tables import held, literal, only_row, quoted
 from silver.measure import Counts
 from silver.transform import label_of

@@ -17,8 +17,9 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import Source
 from assay.errors import TableError
+from assay.known import Target
 from assay.lakehouse import Lakehouse
-from assay.ledger import Outcome, Target
+from assay.ledger import Outcome
 from assay.stages import run_stage, side_by_side
 from assay.tables import held
 from silver import expectations

@@ -11,8 +11,8 @@ import gold.stage
 import silver.stage
 from assay import ledger, stages
 from assay.errors import FeatureError
+from assay.known import Target
 from assay.lakehouse import Lakehouse, open_lakehouse
-from assay.ledger import Target
 
 TABLE = "gold.station_temps"
 FEATURES = """
