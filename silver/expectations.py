@@ -79,7 +79,7 @@ def validation(result: BatchResult) -> "ExpectationSuiteValidationResult":
         },
         meta={
             "great_expectations_version": version,
-            "run_id": {"run_name": result.run_id, "run_time": at},
+            "run_id": {"run_name": f"run {result.run_id}", "run_time": at},  # the page takes a bare number for a date
             "validation_time": at,
             "active_batch_definition": {
                 "datasource_name": result.lakehouse,

@@ -100,7 +100,7 @@ def test_an_empty_day_is_done_without_rows(readings: Readings) -> None:
     run_both(readings.lakehouse)
     assert rows(readings.lakehouse, "ops.runs", "stage", "status") == [("bronze", "done"), ("silver", "done")]
     assert rows(readings.lakehouse, "ops.files", "status", "records", "batch") == [("landed", 0, 1)]
-    none = dict.fromkeys(("landed", "accepted", "quarantined", "duplicates", "unchanged", "superseded"), 0)
+    none = dict.fromkeys(("landed", "accepted", "quarantined", "duplicates", "unchanged", "superseded", "flagged"), 0)
     assert metrics(readings.lakehouse, "silver") == none
     assert rows(readings.lakehouse, "silver.readings__history", "station") == []
 

@@ -226,3 +226,8 @@ def test_a_night_costs_the_same_after_many_nights(tmp_path: Path, monkeypatch: p
 
     assert min(seconds[-10:]) < 2 * min(seconds[5:15])
     assert min(seconds[-10:]) < 0.75
+
+
+def test_a_run_whose_id_is_a_number_is_no_date(tmp_path: Path) -> None:
+    index = publish(tmp_path, [replace(BATCH, run_id="2170917454624721")])
+    assert any("run 2170917454624721" in page.read_text() for page in index.parent.rglob("*.html"))

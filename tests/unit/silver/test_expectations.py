@@ -176,7 +176,7 @@ def test_validation_holds_the_counts() -> None:
 def test_validation_is_named_by_run_and_as_of_in_utc() -> None:
     found = validation(replace(BATCH, as_of=datetime.fromisoformat("2013-03-01T02:00:00+02:00")))
 
-    assert found.meta["run_id"] == {"run_name": "silver-1", "run_time": "2013-03-01T00:00:00+00:00"}
+    assert found.meta["run_id"] == {"run_name": "run silver-1", "run_time": "2013-03-01T00:00:00+00:00"}
     assert json.dumps(found.to_json_dict()) == json.dumps(validation(BATCH).to_json_dict())
 
 
