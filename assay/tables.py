@@ -115,7 +115,11 @@ class Tables:
             writer = writer.mode("append") if empty else writer.option("replaceWhere", where_in(slice_of))
             if evolve:
                 writer = writer.option("mergeSchema", "true")
-        return self._commit(name, lambda: writer.save(self.path(name)), nothing=lambda: empty and frame.isEmpty())
+
+        def nothing() -> bool:
+            return frame.isEmpty() and (empty or self.read(name).where(where_in(slice_of)).isEmpty())
+
+        return self._commit(name, lambda: writer.save(self.path(name)), nothing)
 
     def append_once(self, name: str, frame: DataFrame, *, application: str, number: int) -> bool:
         """Add rows, unless the application has committed this number or a higher one.
@@ -149,7 +153,7 @@ class Tables:
             builder.partitionedBy(*partition_by).execute()
 
     def _commit(self, name: str, write: Callable[[], None], nothing: Callable[[], bool] = lambda: False) -> Commit:
-        """Write, and see that there is a new version; of an append of `nothing` Delta makes none."""
+        """Write, and see that there is a new version; Delta makes none where `nothing` is added and nothing removed."""
         before = self.version(name) if self.exists(name) else -1
         write()
         after = self.version(name)

@@ -11,14 +11,14 @@ from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSc
 from assay.errors import ConfigError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_PATTERN = r"^[1-9][0-9]{0,7}(s|m|h|d|w)$"
+DURATION_PATTERN = r"^[1-9][0-9]{0,7}(s|m|h|d|w)$"
 
 
 def parse_duration(text: object) -> timedelta:
     """`90s`, `15m`, `1h`, `7d`, `2w` as a timedelta; ValueError for anything else."""
     if isinstance(text, timedelta):
         return text
-    if not isinstance(text, str) or not re.fullmatch(_PATTERN, text):
+    if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(f"{text!r} is not a duration: a whole number and one of s, m, h, d, w, as in 7d")
     return timedelta(seconds=int(text[:-1]) * UNITS[text[-1]])
 
@@ -36,7 +36,7 @@ Duration = Annotated[
     timedelta,
     PlainValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _PATTERN}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
 ]
 
 

@@ -131,6 +131,19 @@ def _pattern(column: str | None, settings: Mapping[str, object]) -> _Statement:
     return _Statement("ExpectColumnValuesToMatchRegex", arguments, f"{column} as a whole matches {pattern}")
 
 
+def _length(column: str | None, settings: Mapping[str, object]) -> _Statement | None:
+    length = settings.get("length")
+    if not isinstance(length, Mapping):
+        return None
+    arguments = {"column": column, "min_value": length.get("min"), "max_value": length.get("max")}
+    ends = (
+        f"{length.get('min')} to {length.get('max')}"
+        if length.get("max") is not None
+        else f"{length.get('min')} or more"
+    )
+    return _Statement("ExpectColumnValueLengthsToBeBetween", arguments, f"{column} has {ends} characters")
+
+
 def _unique(column: str | None, settings: Mapping[str, object]) -> _Statement | None:
     found = settings.get("key")
     key = [str(part) for part in found] if isinstance(found, list | tuple) else [column] if column else []
@@ -147,6 +160,7 @@ _STATED: Mapping[str, Callable[[str | None, Mapping[str, object]], _Statement | 
     "max": _bounds,
     "allowed": _allowed,
     "pattern": _pattern,
+    "length": _length,
     "unique": _unique,
 }
 

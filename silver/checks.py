@@ -4,19 +4,28 @@ A check that compares holds where a value is NULL: whether NULL is allowed is `r
 condition between columns that is neither true nor false.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pyspark.sql import Column as SparkColumn
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from assay.config import Column, Source
 from assay.config.checks import Handling
+from assay.config.column import Length
 from assay.errors import nearest
+from assay.tables import quoted
 from silver.condition import condition
+from silver.parse import happens_twice, is_skipped, local_time
+from silver.references import found
 
 QUARANTINE = Handling()
+ZERO = timedelta(0)
+LISTED = 12
+"""How many allowed values a message names."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class Value:
     """The typed value."""
 
     column: Column
+    zone: str = "UTC"
+    """Zone of times that carry none."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,7 @@ def _max(value: Value) -> SparkColumn:
     return value.value > F.lit(value.column.max)
 
 
-@check("allowed", lambda column: column.allowed, lambda allowed: "is none of " + ", ".join(map(str, allowed)))
+@check("allowed", lambda column: column.allowed, lambda allowed: f"is none of {_listed(allowed)}")
 def _allowed(value: Value) -> SparkColumn:
     allowed = [F.lit(item) for item in value.column.allowed or ()]
     if value.column.type == "string":  # codes that YAML reads as numbers
@@ -104,6 +115,61 @@ def _pattern(value: Value) -> SparkColumn:
     return ~value.text.rlike(rf"\A(?:{value.column.pattern})\z")
 
 
+@check("length", lambda column: column.length, lambda length: f"does not have {_characters(length)}")
+def _length(value: Value) -> SparkColumn:
+    length, found = value.column.length or Length(), F.char_length(value.value)
+    return (found < length.min) | (F.lit(False) if length.max is None else found > length.max)
+
+
+@check("not_in_future", lambda column: column.not_in_future, lambda _: "lies after the record was delivered")
+def _not_in_future(value: Value) -> SparkColumn:
+    latest = F.col("available_at") + F.expr(
+        f"INTERVAL {(value.column.not_in_future or ZERO).total_seconds():.0f} SECONDS"
+    )
+    if value.column.type == "date":
+        return value.value > F.from_utc_timestamp(latest, value.zone).cast("date")
+    return value.value > latest
+
+
+@check(
+    "monotone",
+    lambda column: column.monotone,
+    lambda how: f"is {'not above all' if how.startswith('strict') else 'below one'} before it in its file",
+)
+def _monotone(value: Value) -> SparkColumn:
+    before = (
+        Window.partitionBy("source_file", "batch").orderBy("source_position").rowsBetween(Window.unboundedPreceding, -1)
+    )
+    highest = F.max(value.value).over(before)
+    return value.value <= highest if value.column.monotone == "strictly_increasing" else value.value < highest
+
+
+@check("gap", lambda column: column.gap if column.gap == "refuse" else None, lambda _: "is skipped by daylight saving")
+def _gap(value: Value) -> SparkColumn:
+    return is_skipped(local_time(value.text, value.column), value.column.time_zone or value.zone)
+
+
+@check(
+    "fold",
+    lambda column: column.fold if column.fold == "refuse" else None,
+    lambda _: "happens twice by daylight saving",
+)
+def _fold(value: Value) -> SparkColumn:
+    return happens_twice(local_time(value.text, value.column), value.column.time_zone or value.zone)
+
+
+def _listed(values: Sequence[Any]) -> str:
+    """Values for a message; of many, the first and how many there are."""
+    some = ", ".join(map(str, values[:LISTED]))
+    return some if len(values) <= LISTED else f"{some} and {len(values) - LISTED} more"
+
+
+def _characters(length: Length) -> str:
+    if length.min == length.max:
+        return f"{length.min} characters"
+    return f"{length.min} characters or more" if length.max is None else f"{length.min} to {length.max} characters"
+
+
 def checks_of(source: Source, values: list[Value]) -> list[Check]:
     """Every check that a contract asks for.
 
@@ -111,7 +177,7 @@ def checks_of(source: Source, values: list[Value]) -> list[Check]:
         source: The contract.
         values: Its columns.
     """
-    found = [
+    asked = [
         Check(
             name, value.name, _settings(value.column, name, setting(value.column)), _decided(fails(value)),
             message(setting(value.column)), value.text, value.column.handling(name),
@@ -121,22 +187,32 @@ def checks_of(source: Source, values: list[Value]) -> list[Check]:
         if setting(value.column) is not None
     ]  # fmt: skip
     needed = {name for name, item in source.derived.items() if item.required}
-    needed |= {key for key in source.key if key in source.derived or not source.columns[key].required}
-    found += [
+    ordering = [source.sequence] if source.sequence else []
+    needed |= {name for name in (*source.key, *ordering) if name in source.derived or not source.columns[name].required}
+    asked += [
         Check("required", name, {"required": True}, F.col(name).isNull(), "is missing") for name in sorted(needed)
     ]
-    found += [
+    asked += [
         Check(
             name, None, {"holds": row.holds, "description": row.description, **_severity(row.on_fail)},
             _decided(~condition(source, name)), f"does not hold: {row.holds}", handling=row.on_fail,
         )
         for name, row in source.checks.items()
     ]  # fmt: skip
-    return found
+    asked += [
+        Check(
+            name, None, {"references": reference.source, "description": reference.description, **_severity(reference.on_fail)},
+            ~found(name, list(reference.columns)), f"is not in {reference.source}",
+            F.concat_ws(", ", *[F.col(quoted(column)).cast("string") for column in reference.columns]), reference.on_fail,
+        )
+        for name, reference in source.references.items()
+    ]  # fmt: skip
+    return asked
 
 
 def _settings(column: Column, name: str, setting: Any) -> dict[str, Any]:
-    return {name: setting, "unit": column.unit, **_severity(column.handling(name))}
+    plain = setting.model_dump() if isinstance(setting, Length) else setting
+    return {name: plain, "unit": column.unit, **_severity(column.handling(name))}
 
 
 def _severity(handling: Handling) -> dict[str, Any]:
@@ -157,9 +233,12 @@ def check_handling(source: Source) -> None:
                 f"The key column {name} cannot be NULL, so a row without it cannot be kept.", "columns", name, "on_fail",
                 do="leave out flag for type and required",
             )  # fmt: skip
-    if taken := sorted({"record", "unique", *_CHECKS} & set(source.checks)):
+    if taken := sorted({"record", "unique", *_CHECKS} & {*source.checks, *source.references}):
         raise source.error(
-            f"{taken[0]} is the name of a check of assay's own.", "checks", taken[0], do="give it another name"
+            f"{taken[0]} is the name of a check of assay's own.",
+            "checks" if taken[0] in source.checks else "references",
+            taken[0],
+            do="give it another name",
         )
 
 

@@ -1,7 +1,8 @@
 """What a batch writes to `silver.<source>__history`: one append, or one merge where it changes what was known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -16,7 +17,7 @@ from assay.ledger import Outcome
 from assay.tables import held, literal, only_row, quoted
 from silver.measure import Counts
 from silver.transform import label_of
-from silver.versions import DUPLICATE, PLACE, SUPERSEDED, UNCHANGED, VERSION, chain, needed
+from silver.versions import DUPLICATE, PLACE, SUPERSEDED, UNCHANGED, VERSION, Rules, chain, needed
 
 FLAGS = "_flags"
 FATES = (VERSION, UNCHANGED, DUPLICATE, SUPERSEDED)
@@ -53,16 +54,22 @@ def write_history(
     """Add the batch's accepted records to the history."""
     table = history_of(source.name)
     content = [name for name in (*source.columns, *source.derived) if name not in source.key]
+    rules = Rules(source.key, content, source.history, source.sequence)
     incoming = checked.where(F.col("reasons").isNull()).select(
         *[quoted(name) for name in (*source.columns, *source.derived)],
         F.transform("flags", label_of).alias(FLAGS), *PLACE,
     )  # fmt: skip
     begun = _was_begun(lakehouse, table, batch, outcome)
     existing = _existing(lakehouse, table, source, batch, incoming, counts, begun=begun)
-    with held(chain(existing, incoming, source.key, content, [FLAGS])) as records:
+    snapshots: list[datetime] = []
+    if source.history == "snapshot":
+        since = None if begun else counts.first_valid
+        snapshots = _whole_snapshots(lakehouse, source, batch, existing, checked, since)
+    with held(chain(existing, incoming, rules, [FLAGS], snapshots)) as records:
         fates, changes = _count_fates(records)
         if changes or begun:
-            version = _merge(lakehouse, table, source, records, counts.key_range, batch if begun else None)
+            within = [] if begun or snapshots else [_key_range(counts.key_range, "target.")]
+            version = _merge(lakehouse, table, source, records, within, batch if begun else None)
         elif fates.rows or not lakehouse.tables.exists(table):
             added = records.where("is_new").drop("is_new", "changes")
             commit = lakehouse.tables.append(table, added, evolve=True, partition_by=["fate"])
@@ -107,11 +114,37 @@ def _existing(
         return None
     history, mine = lakehouse.tables.read(table), incoming.select(*source.key)
     others = history.where(F.col("batch") != batch)
+    if source.history == "snapshot":
+        return others if begun else needed(others, F.lit(counts.first_valid))
     if begun:
         mine = mine.unionByName(history.where(F.col("batch") == batch).select(*source.key))
     else:
         others = needed(others.where(F.expr(_key_range(counts.key_range))), F.lit(counts.first_valid))
     return others.join(mine.distinct(), list(source.key), "left_semi")
+
+
+def _whole_snapshots(
+    lakehouse: Lakehouse,
+    source: Source,
+    batch: int,
+    existing: DataFrame | None,
+    checked: DataFrame,
+    since: datetime | None,
+) -> list[datetime]:
+    """The available times, from `since` on if it is given, at which records came and none was refused.
+
+    Of a snapshot with a refused record nobody knows which key that was: it closes nothing. An empty one neither.
+    """
+    seen = checked.select("valid_from", F.col("reasons").isNotNull().alias("refused"))
+    if existing is not None:
+        seen = seen.unionByName(existing.select("valid_from", F.lit(False).alias("refused")))
+    if lakehouse.tables.exists(quarantine := f"silver.{source.name}__quarantine"):
+        refused = lakehouse.tables.read(quarantine).where(F.col("batch") != batch)
+        seen = seen.unionByName(refused.select(F.col("available_at").alias("valid_from"), F.lit(True).alias("refused")))
+    if since is not None:
+        seen = seen.where(F.col("valid_from") >= F.lit(since))
+    whole = seen.groupBy("valid_from").agg(F.max("refused").alias("refused")).where(~F.col("refused"))
+    return sorted(row["valid_from"].replace(tzinfo=UTC) for row in whole.select("valid_from").collect())
 
 
 def _key_range(key_range: Mapping[str, tuple[Any, Any]], prefix: str = "") -> str:
@@ -123,19 +156,17 @@ def _key_range(key_range: Mapping[str, tuple[Any, Any]], prefix: str = "") -> st
 
 
 def _merge(
-    lakehouse: Lakehouse,
-    table: str,
-    source: Source,
-    records: DataFrame,
-    key_range: Mapping[str, tuple[Any, Any]],
-    begun: int | None,
+    lakehouse: Lakehouse, table: str, source: Source, records: DataFrame, within: Sequence[str], begun: int | None
 ) -> int:
-    """Write the batch's records and what they change; of a batch that was begun, what it wrote is written over."""
+    """Write the batch's records and what they change; of a batch that was begun, what it wrote is written over.
+
+    Conditions on the target that hold for all that is changed let Delta skip files.
+    """
     same = [f"source.{quoted(name)} = target.{quoted(name)}" for name in (*source.key, *PLACE)]
     values = {quoted(name): f"source.{quoted(name)}" for name in records.columns if name not in ("is_new", "changes")}
     changed = records.where("is_new OR changes")
     builder = (
-        lakehouse.tables.merging(table, changed, " AND ".join([*same, *_within(key_range, begun)]))
+        lakehouse.tables.merging(table, changed, " AND ".join([*same, *within]))
         .whenMatchedUpdate(set=values)
         .whenNotMatchedInsert(values=values)
         .withSchemaEvolution()
@@ -143,11 +174,6 @@ def _merge(
     if begun is not None:
         builder = builder.whenNotMatchedBySourceDelete(f"target.batch = {begun}")
     return lakehouse.tables.merge(table, builder).version
-
-
-def _within(key_range: Mapping[str, tuple[Any, Any]], begun: int | None) -> list[str]:
-    """Lets Delta skip the files that have none of the keys, unless all of a batch has to be found."""
-    return [_key_range(key_range, "target.")] if begun is None else []
 
 
 def check_rows(table: str, batch: int, found: int, expected: int) -> None:

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from assay import ledger
 from assay.config import Source
+from assay.config.related import waves
 from assay.errors import TableError
 from assay.known import Target
 from assay.lakehouse import Lakehouse
@@ -25,6 +26,7 @@ from assay.tables import held
 from silver import expectations
 from silver.check_result import CheckResult
 from silver.checks import check_handling
+from silver.freshness import check_freshness
 from silver.history import check_rows, history_of, write_history
 from silver.measure import Counts, count, enforce, results
 from silver.transform import check_batch, register_functions
@@ -45,7 +47,7 @@ def run(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
     """Clean every batch that bronze has landed and silver has not seen.
 
     Raises:
-        ContractError: A derived column cannot be computed.
+        ContractError: A derived column cannot be computed, a batch breaks its contract, or a source is not fresh.
         TableError: The rows of a batch do not add up.
     """
     return run_stage(lakehouse, "silver", as_of, lambda outcome: _clean_all(lakehouse, outcome))
@@ -61,12 +63,16 @@ def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
         check_handling(source)
     register_functions(lakehouse.spark, lakehouse.time_zone)
     pending = _pending(lakehouse, outcome)
-    sources = [lakehouse.config.sources[name] for name in pending]
 
     def clean_source(source: Source) -> list[Cleaned]:
         return [_clean(lakehouse, source, batch, outcome) for batch in pending[source.name]]
 
-    done = side_by_side(lakehouse, clean_source, sources)
+    sources: list[Source] = []
+    done: list[list[Cleaned]] = []
+    for group in waves(lakehouse.config.sources):
+        together = [lakehouse.config.sources[name] for name in group if name in pending]
+        done += side_by_side(lakehouse, clean_source, together)
+        sources += together
     published = [
         expectations.BatchResult(
             lakehouse.name, source.name, source.description, batch.batch, outcome.as_of, outcome.run_id, batch.rows,
@@ -77,6 +83,8 @@ def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     ]  # fmt: skip
     if published:
         expectations.publish(docs_folder(lakehouse), published)
+    for source in lakehouse.config.sources.values():
+        check_freshness(lakehouse, source, outcome)
 
 
 def _pending(lakehouse: Lakehouse, outcome: Outcome) -> dict[str, list[int]]:
@@ -99,7 +107,7 @@ def _pending(lakehouse: Lakehouse, outcome: Outcome) -> dict[str, list[int]]:
 def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -> Cleaned:
     bronze = lakehouse.tables.read(f"bronze.{source.name}").where(F.col("batch") == batch)
     bronze = _with_declared_columns(bronze, source)
-    checked, checks = check_batch(bronze, source, lakehouse.time_zone)
+    checked, checks = check_batch(bronze, source, lakehouse.time_zone, _histories(lakehouse, source))
     with held(checked) as judged:
         counts = count(judged, source)
         enforce(source, batch, counts, checks)
@@ -125,6 +133,14 @@ def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -
         what = "flagged" if (check, column) in kept else "rejected"
         outcome.measure(source.name, batch, label=f"{check}:{column}" if column else check, **{what: rows})
     return Cleaned(batch, counts.rows, results(counts, checks, fates.no_version, source.key))
+
+
+def _histories(lakehouse: Lakehouse, source: Source) -> dict[str, DataFrame]:
+    """The histories of the sources that a contract refers to."""
+    others = {reference.source for reference in source.references.values()}
+    return {
+        name: lakehouse.tables.read(history_of(name)) for name in others if lakehouse.tables.exists(history_of(name))
+    }
 
 
 def _with_declared_columns(bronze: DataFrame, source: Source) -> DataFrame:

@@ -1,5 +1,8 @@
 """A bronze batch to typed, derived and checked rows: one projection over another, no Spark job."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -10,8 +13,10 @@ from assay.errors import ContractError
 from assay.tables import literal, quoted
 from silver.checks import Check, Value, checks_of
 from silver.parse import text_of, typed
+from silver.references import with_referenced
 
 REASON = "struct<check: string, column: string, value: string, message: string>"
+NO_HISTORY: Mapping[str, DataFrame] = MappingProxyType({})
 ORIGIN = ("source_file", "source_position", "batch")
 
 
@@ -27,13 +32,16 @@ def register_functions(spark: SparkSession, time_zone: str) -> None:
     )
 
 
-def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[DataFrame, list[Check]]:
+def check_batch(
+    bronze: DataFrame, source: Source, time_zone: str, histories: Mapping[str, DataFrame] = NO_HISTORY
+) -> tuple[DataFrame, list[Check]]:
     """The rows of a batch with their values and, where they are rejected, why.
 
     Args:
         bronze: Rows of `bronze.<source>`.
         source: The contract.
         time_zone: The lakehouse's zone.
+        histories: `silver.<source>__history` of the sources that the contract refers to, of those that have one.
 
     Returns:
         A frame with the contract's columns, `valid_from`, where the record came from, `raw` (JSON of the raw values,
@@ -42,7 +50,7 @@ def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[Data
     """
     raw = {name: F.col(f"raw.{quoted(name)}") for name in source.columns}
     values = [
-        Value(name, text_of(f"raw.{quoted(name)}", source.nulls), F.col(quoted(name)), column)
+        Value(name, text_of(f"raw.{quoted(name)}", source.nulls), F.col(quoted(name)), column, time_zone)
         for name, column in source.columns.items()
     ]
     parsed = bronze.select(
@@ -55,6 +63,7 @@ def check_batch(bronze: DataFrame, source: Source, time_zone: str) -> tuple[Data
     )  # fmt: skip
     for name, derived in source.derived.items():
         parsed = _derive(parsed, source, name, derived.expr)
+    parsed = with_referenced(parsed, source, _valid_from(source, time_zone), histories)
     checks = checks_of(source, values)
     if source.come_from.available not in ("file_name", "modified"):
         unknown = _valid_from(source, time_zone).isNull()

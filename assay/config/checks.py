@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
-from assay.config.base import Config
+from assay.config.base import Config, Identifier
+from assay.times import Duration
 
 Severity = Literal["quarantine", "flag", "fail"]
 
@@ -66,6 +67,44 @@ class RowCheck(Config):
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return {"holds": value} if isinstance(value, str) else value
+
+
+def _same_names(value: Any) -> Any:
+    """`tailnum` or `[tailnum]` for columns that are named as there."""
+    names = [value] if isinstance(value, str) else value
+    return {name: name for name in names} if isinstance(names, list) else value
+
+
+class Reference(Config):
+    """A foreign key: what the columns of a row say has to be the key of another source's record."""
+
+    source: Identifier
+    """The source that is referred to."""
+
+    columns: Annotated[dict[Identifier, Identifier], BeforeValidator(_same_names)]
+    """A column of this contract -> the column of the other's key: `{tailnum: tailnum}`, or `[tailnum]`."""
+
+    description: str = ""
+    """What it means, for people."""
+
+    on_fail: Handling = Handling()
+    """What happens to an orphan: a row whose key no record had, by the time that the row became available. A row
+    with a NULL in the columns refers to nothing."""
+
+
+class Freshness(Config):
+    """How old a source's newest event may be."""
+
+    within: Duration
+    """The newest event time of what was accepted lies at most this long before the as_of."""
+
+    on_fail: Literal["fail", "flag"] = "fail"
+    """fail: silver stops. flag: the run says so."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"within": value} if isinstance(value, str) else value
 
 
 def per_check(value: Any) -> Any:

@@ -14,6 +14,7 @@ from assay.config.environment import Environment
 from assay.config.features import FeatureTable
 from assay.config.lakehouse import LakehouseConfig, LakehouseFile
 from assay.config.model import Model
+from assay.config.related import check_references, with_allowed_values
 from assay.config.source import Source
 from assay.config.yaml import read_yaml
 from assay.errors import ConfigError, nearest
@@ -38,12 +39,14 @@ def load_lakehouse(conf_dir: Path) -> LakehouseConfig:
             expected="a folder with lakehouse.yml",
             do="name one with --conf-dir or ASSAY_CONF, such as conf/flights",
         )
+    sources = _read_folder(conf_dir / "sources", Source)
     config = LakehouseConfig(
         file=read_document(conf_dir / "lakehouse.yml", LakehouseFile),
-        sources=_read_folder(conf_dir / "sources", Source),
+        sources={name: with_allowed_values(source, conf_dir) for name, source in sources.items()},
         features=_read_folder(conf_dir / "features", FeatureTable),
         models=_read_folder(conf_dir / "models", Model),
     )
+    check_references(config.sources)
     for table in config.features.values():
         _check_table(table, config)
     for model in config.models.values():

@@ -3,12 +3,14 @@
 from typing import Any, get_args
 
 from assay.config.base import Config
-from assay.config.checks import Handling, RowCheck, Severity
+from assay.config.checks import Freshness, Handling, RowCheck, Severity
+from assay.config.column import Column, Derived, Length
 from assay.config.environment import Environment
 from assay.config.features import Feature, FeatureTable
 from assay.config.lakehouse import LakehouseFile
 from assay.config.model import Model
-from assay.config.source import Column, Derived, Source
+from assay.config.source import Source
+from assay.times import DURATION_PATTERN
 
 FILES: dict[str, type[Config]] = {
     "lakehouse": LakehouseFile,
@@ -23,6 +25,8 @@ _SHORT: dict[type[Config], dict[str, Any]] = {
     Derived: {"type": "string"},
     RowCheck: {"type": "string"},
     Handling: {"enum": list(get_args(Severity))},
+    Length: {"type": "integer", "minimum": 0},
+    Freshness: {"type": "string", "pattern": DURATION_PATTERN},
 }
 """Models that can be written as one text."""
 

@@ -1,34 +1,20 @@
 """A source's contract: where records come from, key, times, columns and checks."""
 
-import re
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from assay.config.base import Config, Document, Identifier
-from assay.config.checks import Handling, RowCheck, per_check
-from assay.times import Duration, TimeZone
+from assay.config.checks import Freshness, Reference, RowCheck
+from assay.config.column import Column, Derived
+from assay.times import Duration
 
 RESERVED = {
     "source_file", "source_position", "batch", "available_at", "landed_at", "valid_from", "valid_to",
     "corrupt", "raw", "extra", "reasons", "flags", "_flags", "as_of", "is_new", "fate", "changes",
 }  # fmt: skip
 """Column names that assay adds to bronze, silver and quarantine."""
-
-_DECIMAL = re.compile(r"^decimal\((\d{1,2}),\s?(\d{1,2})\)$")
-SIMPLE_TYPES = ("string", "int", "long", "double", "boolean", "date", "timestamp", "hhmm")
-
-
-def _column_type(text: str) -> str:
-    if text in SIMPLE_TYPES:
-        return text
-    match = _DECIMAL.match(text)
-    if match and 1 <= int(match[1]) <= 38 and int(match[2]) <= int(match[1]):
-        return f"decimal({match[1]},{match[2]})"
-    raise ValueError(f"{text!r} is not a column type; known: {', '.join(SIMPLE_TYPES)}, decimal(p,s)")
-
-
-ColumnType = Annotated[str, AfterValidator(_column_type)]
 
 
 class AvailableColumn(Config):
@@ -73,85 +59,6 @@ class Files(Config):
         return glob
 
 
-class Column(Config):
-    """One column: its type and what must hold for its values."""
-
-    type: ColumnType
-    """string, int, long, double, boolean, date, timestamp, decimal(p,s), or hhmm (0 to 2400, read as minutes
-    after midnight)."""
-
-    description: str = ""
-    """What the column means, for people."""
-
-    unit: str = ""
-    """Unit of the value, for people: minutes, miles, °F."""
-
-    raw: str | None = Field(default=None, alias="from")
-    """The column's name in the raw record, where it differs."""
-
-    optional: bool = False
-    """The raw record may lack this column altogether; its value is then NULL."""
-
-    required: bool = False
-    """NULL sends the row to quarantine."""
-
-    min: float | None = None
-    """Least value allowed, of a number."""
-
-    max: float | None = None
-    """Greatest value allowed, of a number."""
-
-    allowed: tuple[str | int | float | bool, ...] | None = None
-    """The only values allowed."""
-
-    pattern: str | None = None
-    """A regular expression that the whole raw text must match."""
-
-    format: str | None = None
-    """Spark's datetime pattern, for date and timestamp."""
-
-    time_zone: TimeZone | None = None
-    """Zone of timestamps that carry none; the lakehouse's by default."""
-
-    on_fail: Annotated[dict[str, Handling], BeforeValidator(per_check)] = {}
-    """What happens where a check fails: `flag` for all of the column's, or by name, as in `{max: flag, type: fail}`."""
-
-    def handling(self, check: str) -> Handling:
-        """What happens where one of the column's checks fails."""
-        return self.on_fail.get(check) or self.on_fail.get("all") or Handling()
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.min is not None or self.max is not None) and self.type in ("string", "boolean", "date", "timestamp"):
-            raise ValueError(f"min and max are for numbers, not for type {self.type}")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
-        if self.type != "boolean" and any(isinstance(value, bool) for value in self.allowed or ()):
-            raise ValueError("allowed has a truth value: put quotes around yes, no, on, off, true, false")
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(f"pattern is not a regular expression: {error}") from error
-        return self
-
-
-class Derived(Config):
-    """A column computed from the others by a SQL expression."""
-
-    expr: str
-    """A Spark SQL scalar expression over the contract's columns and the derived columns above it."""
-
-    description: str = ""
-    """What the column means, for people."""
-
-    unit: str = ""
-    """Unit of the value, for people."""
-
-    required: bool = False
-    """NULL sends the row to quarantine."""
-
-
 class Source(Document):
     """A contract: one kind of incoming record."""
 
@@ -167,6 +74,15 @@ class Source(Document):
     key: tuple[Identifier, ...]
     """The columns that identify a record; a later delivery of the same key is a correction."""
 
+    history: Literal["versions", "events", "snapshot"] = "versions"
+    """What a later record of a key is. versions: a correction. events: nothing, for what happened once stays: the first
+    record counts. snapshot: a correction; and a key that is not among the records of one available time is gone from
+    then on, unless a record of that time was refused."""
+
+    sequence: Identifier | None = None
+    """The column that orders the versions of a key, such as a version number: a record that became available later
+    and has a lower one is out of date and changes nothing. By default the later one counts."""
+
     event_time: Identifier | None = None
     """The column that says when it happened; by default the time it became available."""
 
@@ -181,6 +97,12 @@ class Source(Document):
 
     checks: dict[Identifier, RowCheck] = {}
     """Conditions between the columns of a row, by name."""
+
+    references: dict[Identifier, Reference] = {}
+    """Foreign keys: other sources that a row refers to, by name."""
+
+    freshness: Freshness | None = None
+    """How old the newest event may be: `36h`."""
 
     @field_validator("derived", mode="before")
     @classmethod
@@ -198,18 +120,34 @@ class Source(Document):
             raise ValueError("columns that differ only in upper and lower case are one column in SQL")
         if taken := {name for name in names if name.lower() in RESERVED}:
             raise ValueError(f"{', '.join(sorted(taken))}: reserved for assay's own columns")
-        for name in self.key:
-            if name not in names:
-                raise ValueError(f"key column {name!r} is neither a column nor derived")
-        if self.event_time is not None and self.event_time not in names:
-            raise ValueError(f"event_time {self.event_time!r} is neither a column nor derived")
         if not self.key:
             raise ValueError("key needs at least one column")
+        if twice := sorted(set(self.references) & set(self.checks)):
+            raise ValueError(f"{twice[0]} is the name of a check and of a reference")
+        for setting, name in self._named():
+            if name not in names:
+                raise ValueError(f"{setting} {name!r} is neither a column nor derived")
+        return self
+
+    def _named(self) -> Iterator[tuple[str, str]]:
+        """What other settings call columns."""
+        yield from (("key column", name) for name in self.key)
+        yield from (("event_time", name) for name in (self.event_time,) if name is not None)
+        yield from (("sequence", name) for name in (self.sequence,) if name is not None)
+        for reference in self.references.values():
+            yield from (("references' column", name) for name in reference.columns)
+
+    @model_validator(mode="after")
+    def _times(self) -> Self:
         available = self.come_from.available
         if isinstance(available, AvailableColumn) and available.column not in self.columns:
             raise ValueError(f"available.column {available.column!r} is not a column")
-        if isinstance(available, AvailableAfterEvent) and self.event_time is None:
-            raise ValueError("available.after_event needs event_time")
+        if self.event_time is None and (isinstance(available, AvailableAfterEvent) or self.freshness is not None):
+            raise ValueError(f"{'available.after_event' if self.freshness is None else 'freshness'} needs event_time")
+        if self.sequence is not None and self.history != "versions":
+            raise ValueError(f"sequence orders versions; a history of {self.history} has its own order")
+        if self.history == "snapshot" and available not in ("file_name", "modified"):
+            raise ValueError("history: snapshot needs one available time for a whole file: file_name or modified")
         return self
 
     @property

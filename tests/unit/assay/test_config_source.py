@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from assay.config.column import Column, Derived
 from assay.config.load import read_document
-from assay.config.source import AvailableAfterEvent, AvailableColumn, Column, Derived, Files, Source
+from assay.config.source import AvailableAfterEvent, AvailableColumn, Files, Source
 from assay.errors import ConfigError
 
 GOOD = """\
@@ -70,6 +71,10 @@ def test_source_reads_short_and_long_forms(tmp_path: Path) -> None:
             "day": Derived(expr="to_date(hour)", required=True).model_dump(),
         },
         "checks": {},
+        "history": "versions",
+        "sequence": None,
+        "references": {},
+        "freshness": None,
     }
     assert source.raw_names == {"meter": "meter", "hour": "hour", "value": "Value (kWh)"}
 
@@ -137,7 +142,23 @@ def test_files_may_not_leave_the_landing_root(tmp_path: Path, glob: str) -> None
         ),
         ("{}", "Field required.", ".type"),
         ("{type: int, min: 5, max: 1}", "min 5.0 is above max 1.0.", ""),
-        ("{type: string, min: 1}", "min and max are for numbers, not for type string.", ""),
+        ("{type: int, length: 3}", "length is for strings, not for type int.", ""),
+        ("{type: string, length: {min: 4, max: 3}}", "min 4 is above max 3.", ".length"),
+        ("{type: string, fold: second}", "fold is for timestamps, not for type string.", ""),
+        ("{type: int, not_in_future: true}", "not_in_future is for dates and timestamps, not for type int.", ""),
+        (
+            "{type: date, not_in_future: soon}",
+            "'soon' is not a duration: a whole number and one of s, m, h, d, w, as in 7d.",
+            ".not_in_future",
+        ),
+        ("{type: boolean, monotone: increasing}", "monotone is for what has an order, not for type boolean.", ""),
+        ("{type: int, allowed_file: x.txt}", "allowed_file is for strings, not for type int.", ""),
+        (
+            "{type: string, allowed: [a], allowed_file: x.txt}",
+            "allowed and allowed_file are given; one of them says it.",
+            "",
+        ),
+        ("{type: string, min: 1}", "min is for numbers, not for type string.", ""),
         (
             "{type: string, pattern: '('}",
             "pattern is not a regular expression: missing ), unterminated subpattern at position 0.",
@@ -171,6 +192,24 @@ def test_column_that_makes_no_sense_is_refused(tmp_path: Path, column: str, what
         (GOOD.replace("[meter, hour]", "[meter, our]"), "key column 'our' is neither a column nor derived."),
         (GOOD.replace("[meter, hour]", "[]"), "key needs at least one column."),
         (GOOD.replace("event_time: hour", "event_time: our"), "event_time 'our' is neither a column nor derived."),
+        (GOOD + "sequence: nr\n", "sequence 'nr' is neither a column nor derived."),
+        (
+            GOOD + "sequence: value\nhistory: events\n",
+            "sequence orders versions; a history of events has its own order.",
+        ),
+        (
+            with_from("{files: x, available: {column: hour}}") + "history: snapshot\n",
+            "history: snapshot needs one available time for a whole file: file_name or modified.",
+        ),
+        (
+            GOOD + "references: {place: {source: places, columns: [plce]}}\n",
+            "references' column 'plce' is neither a column nor derived.",
+        ),
+        (
+            GOOD + "checks: {a: value > 1}\nreferences: {a: {source: places, columns: [meter]}}\n",
+            "a is the name of a check and of a reference.",
+        ),
+        (GOOD.replace("event_time: hour\n", "freshness: 36h\n"), "freshness needs event_time."),
         (GOOD + "derived: {value: '1'}\n", "value: both a column and derived."),
         (GOOD + "derived: {batch: '1'}\n", "batch: reserved for assay's own columns."),
         (GOOD.replace("value:", "Valid_From:"), "Valid_From: reserved for assay's own columns."),

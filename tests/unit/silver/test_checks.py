@@ -1,6 +1,7 @@
 """Checks: each says where it fails, NULL passes all but `required`, and a check that is registered is applied."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -36,10 +37,16 @@ def applied(column: dict[str, Any]) -> list[Check]:
     return checks_of(contract({"id": {"type": "int", "required": True}, "a": column}), [value])
 
 
-def failing(spark: SparkSession, column: dict[str, Any], texts: Sequence[str | None]) -> dict[str, list[str | None]]:
-    """Check -> the texts that fail it."""
-    asked = applied(column)
-    frame = spark.createDataFrame([(n, text) for n, text in enumerate(texts)], "place int, a string").orderBy("place")
+def failing(
+    spark: SparkSession, column: dict[str, Any], texts: Sequence[str | None], zone: str = "UTC"
+) -> dict[str, list[str | None]]:
+    """Check -> the texts that fail it. All are of one file, delivered on 1 March 2013 at 18:00 in UTC."""
+    made = Column.model_validate(column)
+    value = Value("a", F.col("a"), typed(F.col("a"), made, zone), made, zone)
+    asked = checks_of(contract({"id": {"type": "int", "required": True}, "a": column}), [value])
+    schema = "source_position int, a string, available_at timestamp, source_file string, batch int"
+    lines = [(n, text, datetime(2013, 3, 1, 18, tzinfo=UTC), "f", 1) for n, text in enumerate(texts)]
+    frame = spark.createDataFrame(lines, schema).orderBy("source_position")
     rows = frame.select("a", *[item.fails.alias(item.name) for item in asked]).collect()
     assert all(row[item.name] is not None for row in rows for item in asked)
     return {item.name: [row["a"] for row in rows if row[item.name]] for item in asked}
@@ -89,6 +96,49 @@ def test_allowed_compares_values_of_the_columns_type(
 
 
 @pytest.mark.parametrize(
+    ("column", "texts", "zone", "failed"),
+    [
+        ({"type": "string", "length": 3}, ["abc", "ab", "äöü", "abcd", "", None], "UTC", {"length": ["ab", "abcd", ""]}),
+        ({"type": "string", "length": {"min": 2}}, ["a", "ab", "abc"], "UTC", {"length": ["a"]}),
+        ({"type": "string", "length": {"max": 2}}, ["a", "ab", "abc"], "UTC", {"length": ["abc"]}),
+        (
+            {"type": "timestamp", "not_in_future": True},
+            ["2013-03-01T18:00:00Z", "2013-03-01T18:00:01Z", "2013-03-01T13:00", "2013-03-01T13:01", None],
+            "America/New_York",
+            {"not_in_future": ["2013-03-01T18:00:01Z", "2013-03-01T13:01"]},
+        ),
+        (
+            {"type": "timestamp", "not_in_future": "5m"}, ["2013-03-01T18:05", "2013-03-01T18:06"], "UTC",
+            {"not_in_future": ["2013-03-01T18:06"]},
+        ),
+        ({"type": "date", "not_in_future": True}, ["2013-03-01", "2013-03-02"], "UTC", {"not_in_future": ["2013-03-02"]}),
+        ({"type": "date", "not_in_future": True}, ["2013-03-02", "2013-03-03"], "Asia/Tokyo", {"not_in_future": ["2013-03-03"]}),
+        ({"type": "int", "monotone": "increasing"}, ["1", "3", "2", "3", None, "2"], "UTC", {"monotone": ["2", "2"]}),
+        ({"type": "int", "monotone": "strictly_increasing"}, ["1", "1", None, "2"], "UTC", {"monotone": ["1"]}),
+        (
+            {"type": "timestamp", "gap": "refuse", "fold": "refuse"},
+            ["2013-03-10 01:59", "2013-03-10 02:30", "2013-11-03 00:59", "2013-11-03 01:30", "2013-11-03 02:00",
+             "2013-11-03 01:30:00-05:00", "2013-03-10T02:30:00Z"],
+            "America/New_York", {"gap": ["2013-03-10 02:30"], "fold": ["2013-11-03 01:30"]},
+        ),
+        (  # half an hour, in the south, where the clock is set forward in October
+            {"type": "timestamp", "gap": "refuse", "fold": "refuse"},
+            ["2013-10-06 02:15", "2013-10-06 02:45", "2013-04-07 01:45", "2013-04-07 01:15"],
+            "Australia/Lord_Howe", {"gap": ["2013-10-06 02:15"], "fold": ["2013-04-07 01:45"]},
+        ),
+        (
+            {"type": "timestamp", "format": "dd.MM.yyyy HH:mm", "gap": "refuse"}, ["10.03.2013 02:30", "10.03.2013 03:30"],
+            "America/New_York", {"gap": ["10.03.2013 02:30"]},
+        ),
+    ],
+)  # fmt: skip
+def test_checks_of_texts_times_and_order_fail_where_they_say(
+    spark: SparkSession, column: dict[str, Any], texts: list[str | None], zone: str, failed: dict[str, list[str]]
+) -> None:
+    assert failing(spark, column, texts, zone) == {"type": [], **failed}
+
+
+@pytest.mark.parametrize(
     ("column", "message"),
     [
         ({"min": -120}, "is below -120"),
@@ -96,6 +146,8 @@ def test_allowed_compares_values_of_the_columns_type(
         ({"max": 1234567}, "is above 1234567"),
         ({"allowed": [1, 2]}, "is none of 1, 2"),
         ({"pattern": "[0-9]"}, "does not match [0-9]"),
+        ({"allowed": list(range(15))}, "is none of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more"),
+        ({"monotone": "increasing"}, "is below one before it in its file"),
         ({"required": True}, "is missing"),
     ],
 )

@@ -47,6 +47,8 @@ SIMPLE: dict[str, dict[str | None, Any]] = {
     },
     "decimal(5,2)": {
         "1.5": Decimal("1.50"), "-999.99": Decimal("-999.99"), "1000": None, "NaN": None, "x": None, None: None,
+        "1.500": Decimal("1.50"), "1.505": None, "1.5000000000001": None, ".25": Decimal("0.25"), "7.": Decimal("7.00"),
+        "12e-1": Decimal("1.20"), "12e-3": None, " 1 ": Decimal("1.00"),  # what it has no places for is not rounded away
     },
     "boolean": {"true": True, "FALSE": False, "1": True, "0": False, "maybe": None, "": None, None: None},
     "date": {
@@ -65,6 +67,19 @@ def test_typed_reads_texts_of_the_type_and_nothing_else(spark: SparkSession) -> 
     cases = [(column, text) for kind, texts in SIMPLE.items() for column in [Column(type=kind)] for text in texts]
     found = iter(parsed(spark, cases))
     assert {kind: {text: next(found) for text in texts} for kind, texts in SIMPLE.items()} == SIMPLE
+
+
+def test_the_second_of_two_times_is_meant_where_the_contract_says_so(spark: SparkSession) -> None:
+    column = Column(type="timestamp", fold="second")
+    texts = {
+        "2013-11-03 01:30:00": utc(2013, 11, 3, 6, 30),
+        "2013-11-03 00:59:59": utc(2013, 11, 3, 4, 59, 59),
+        "2013-11-03 02:00:00": utc(2013, 11, 3, 7),
+        "2013-03-10 02:30:00": utc(2013, 3, 10, 7, 30),
+        "2013-11-03 01:30:00-04:00": utc(2013, 11, 3, 5, 30),
+        "x": None,
+    }
+    assert dict(zip(texts, parsed(spark, [(column, text) for text in texts]), strict=True)) == texts
 
 
 TIMESTAMPS = {
