@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from assay.config.source import Files
+from assay.config.origins import Files
 from assay.files import FileInfo
 
 _NAME = re.compile(r"^(\d{4}-\d{2}-\d{2})(?:T(\d{2})-(\d{2}))?(?![0-9T])")

@@ -11,7 +11,7 @@ from assay.lakehouse import Lakehouse
 FILES = "ops.files"
 FILES_SCHEMA = """
     source string, batch int, source_file string, bytes bigint, modified_at timestamp, sha256 string, status string,
-    reason string, records bigint, available_at timestamp, as_of timestamp, landed_at timestamp, run_id string
+    reason string, records bigint, available_at timestamp, as_of timestamp, landed_at timestamp, run_id string, read_to string
 """
 
 
@@ -30,15 +30,19 @@ class Seen:
 
     last_batch: int
 
+    landings: tuple[tuple[int, str, str], ...] = ()
+    """Of sources besides files: batch, the name of what was read and how far, in order."""
+
 
 def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
     """What `ops.files` knows, by source."""
     nothing = {name: Seen(frozenset(), frozenset(), {}, 0) for name in lakehouse.config.sources}
     if not lakehouse.tables.exists(FILES):
         return nothing
+    files = lakehouse.tables.read(FILES)
+    read_to = F.col("read_to") if "read_to" in files.columns else F.lit(None).cast("string")
     rows = (
-        lakehouse.tables.read(FILES)
-        .groupBy("source")
+        files.groupBy("source")
         .agg(
             F.collect_set(F.struct("source_file", "bytes", "modified_at")).alias("files"),
             F.collect_set(F.when(F.col("status") == "landed", F.col("sha256"))).alias("hashes"),
@@ -46,18 +50,26 @@ def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
                 "landed"
             ),
             F.max("batch").alias("last_batch"),
+            F.collect_list(
+                F.when(read_to.isNotNull(), F.struct("batch", "source_file", read_to.alias("read_to")))
+            ).alias("landings"),
         )
         .collect()
     )
     return nothing | {
         row["source"]: Seen(
-            frozenset((f["source_file"], f["bytes"], f["modified_at"].replace(tzinfo=UTC)) for f in row["files"]),
+            frozenset(
+                (f["source_file"], f["bytes"], f["modified_at"].replace(tzinfo=UTC))
+                for f in row["files"]
+                if f["modified_at"]
+            ),
             frozenset(row["hashes"]),
             {
                 file["source_file"]: file["sha256"]
                 for file in sorted(row["landed"], key=lambda file: int(file["batch"]))
             },
             row["last_batch"] or 0,
+            tuple(sorted((int(at["batch"]), at["source_file"], at["read_to"]) for at in row["landings"])),
         )
         for row in rows
     }

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 import pyarrow as pa
 
 from assay.files import file_system
-from bronze import readers
+from bronze import parquet, readers
 
-INSPECTED = "number int, sha256 string, columns array<string>, error string"
+INSPECTED = "number int, sha256 string, columns array<string>, types array<string>, error string"
 """What `inspect` returns: a row per file."""
 
 BATCH_ROWS = 20_000
+
+BATCH_SIZE = 16_000_000
+"""Characters of the records that are held at a time, beside one more record."""
 
 
 def inspect(root: str) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
@@ -33,7 +36,13 @@ def inspect(root: str) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.Recor
 
 
 _INSPECTED = pa.schema(
-    [("number", pa.int32()), ("sha256", pa.string()), ("columns", pa.list_(pa.string())), ("error", pa.string())]
+    [
+        ("number", pa.int32()),
+        ("sha256", pa.string()),
+        ("columns", pa.list_(pa.string())),
+        ("types", pa.list_(pa.string())),
+        ("error", pa.string()),
+    ]
 )
 
 
@@ -48,10 +57,11 @@ def _inspect(root: str, path: str, kind: str, *, all_names: bool) -> dict[str, o
             while stream.read(1 << 20):
                 pass
         columns = readers.names_used(root, path) if kind == "jsonl" and all_names else readers.header(root, path, kind)
+        types = parquet.classes(root, path) if kind == "parquet" else None
     except (OSError, ValueError, EOFError, zlib.error, pa.ArrowException) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return {"sha256": digest.hexdigest(), "columns": None, "error": why}
-    return {"sha256": digest.hexdigest(), "columns": columns, "error": None}
+        return {"sha256": digest.hexdigest(), "columns": None, "types": None, "error": why}
+    return {"sha256": digest.hexdigest(), "columns": columns, "types": types, "error": None}
 
 
 def read(
@@ -77,23 +87,26 @@ def read(
     )
     known = set(raw_names.values())
 
-    def rows(file: dict[str, object]) -> Iterator[tuple[object, ...]]:
+    def rows(file: dict[str, object]) -> Iterator[tuple[tuple[object, ...], int]]:
         path, available = str(file["path"]), file["available_at"]
         for record in readers.records(root, path, str(file["format"])):
             values = record.values
             extra = [(name, value) for name, value in values.items() if keep_new and name not in known]
             mine = [values.get(raw) for raw in raw_names.values()]
-            yield (*mine, extra or None, record.corrupt, record.raw, path, record.position, available)
+            row = (*mine, extra or None, record.corrupt, record.raw, path, record.position, available)
+            yield row, record.size
 
     def task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for file in batch.to_pylist():
                 waiting: list[tuple[object, ...]] = []
-                for row in rows(file):
+                held = 0
+                for row, size in rows(file):
                     waiting.append(row)
-                    if len(waiting) == BATCH_ROWS:
+                    held += size
+                    if len(waiting) == BATCH_ROWS or held >= BATCH_SIZE:
                         yield _record_batch(waiting, schema)
-                        waiting = []
+                        waiting, held = [], 0
                 if waiting:
                     yield _record_batch(waiting, schema)
 

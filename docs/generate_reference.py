@@ -125,7 +125,7 @@ def _type(item: Mapping[str, Any]) -> str:
         return str(item["$ref"]).rpartition("/")[2]
     if "enum" in item or "const" in item:
         return " or ".join(f"`{value}`" for value in item.get("enum", [item.get("const")]))
-    if alternatives := item.get("anyOf"):
+    if alternatives := item.get("anyOf", item.get("oneOf")):
         return " or ".join(dict.fromkeys(_type(one) for one in alternatives if one.get("type") != "null"))
     if str(item.get("pattern", "")).endswith("(s|m|h|d|w)$"):
         return "duration"

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.config import Source
-from assay.config.source import AvailableAfterEvent, AvailableColumn
+from assay.config.origins import AvailableAfterEvent, AvailableColumn
 from assay.errors import ContractError
 from assay.tables import literal, quoted
 from silver.checks import Check, Value, checks_of
@@ -65,7 +65,7 @@ def check_batch(
         parsed = _derive(parsed, source, name, derived.expr)
     parsed = with_referenced(parsed, source, _valid_from(source, time_zone), histories)
     checks = checks_of(source, values)
-    if source.come_from.available not in ("file_name", "modified"):
+    if not isinstance(source.come_from.available, str):
         unknown = _valid_from(source, time_zone).isNull()
         checks.append(Check("available", "valid_from", {}, unknown, "is unknown"))
     unreadable = F.array(

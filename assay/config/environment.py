@@ -1,6 +1,6 @@
 """An environment: which Spark, which storage, which MLflow; `conf/env/<name>.yml`."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from assay.config.base import Config, Document, Identifier
 
@@ -20,6 +20,19 @@ class MLflow(Config):
 
     tracking_uri: str | None = None
     """A server's address; by default SQLite and files in the lakehouse's `mlflow` folder."""
+
+
+class Connection(Config):
+    """A database that sources are read from. No value of it is ever shown."""
+
+    url: SecretStr
+    """Its JDBC address, `jdbc:postgresql://host:5432/shop`."""
+
+    user: SecretStr | None = None
+    """`"${SHOP_USER}"`: from an environment variable, never written here."""
+
+    password: SecretStr | None = None
+    """`"${SHOP_PASSWORD}"`: from an environment variable, never written here."""
 
 
 class Environment(Document):
@@ -42,3 +55,6 @@ class Environment(Document):
 
     mlflow: MLflow = Field(default=MLflow())
     """Where runs and models are kept."""
+
+    connections: dict[Identifier, Connection] = {}
+    """Databases, by the name that contracts give in `from.jdbc`."""

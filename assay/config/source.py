@@ -5,58 +5,16 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from assay.config.base import Config, Document, Identifier
+from assay.config.base import Document, Identifier
 from assay.config.checks import Freshness, Reference, RowCheck
 from assay.config.column import Column, Derived
-from assay.times import Duration
+from assay.config.origins import AvailableAfterEvent, AvailableColumn, ComeFrom
 
 RESERVED = {
     "source_file", "source_position", "batch", "available_at", "landed_at", "valid_from", "valid_to",
-    "corrupt", "raw", "extra", "reasons", "flags", "_flags", "as_of", "is_new", "fate", "changes",
+    "corrupt", "raw", "extra", "reasons", "flags", "_flags", "as_of", "is_new", "fate", "changes", "record_hash",
 }  # fmt: skip
 """Column names that assay adds to bronze, silver and quarantine."""
-
-
-class AvailableColumn(Config):
-    """The record itself says when it became available."""
-
-    column: Identifier
-    """A column of type timestamp, or date: then the end of that day, local time."""
-
-
-class AvailableAfterEvent(Config):
-    """A record becomes available a fixed delay after its event time."""
-
-    after_event: Duration
-    """The delay, such as 6h."""
-
-
-class Files(Config):
-    """Files in a folder, landed once each."""
-
-    files: str
-    """A glob relative to the lakehouse's landing root: `landing/outcomes/*.csv`."""
-
-    format: Literal["csv", "jsonl", "parquet"] | None = None
-    """By default read from the file name's ending (`.csv`, `.jsonl`, `.json`, `.parquet`, each also `.gz`)."""
-
-    available: Literal["modified", "file_name"] | AvailableColumn | AvailableAfterEvent = "modified"
-    """When a record could first be known: when the file was written, the local time in its name
-    (`2013-03-01T06-00.csv`), a column, or a delay after its event time."""
-
-    on_changed: Literal["version", "fail"] = "version"
-    """When a file that was landed comes again under its name with other content: land it too, its records being
-    corrections, or stop."""
-
-    on_new_column: Literal["keep", "ignore", "fail"] = "keep"
-    """When a record has a column that the contract does not name: keep it in bronze's `extra`, leave it out, or stop."""
-
-    @field_validator("files")
-    @classmethod
-    def _confined(cls, glob: str) -> str:
-        if glob.startswith("/") or ".." in glob.split("/") or "\0" in glob or "://" in glob:
-            raise ValueError(f"{glob!r} leaves the landing root; give a path below it, without ..")
-        return glob
 
 
 class Source(Document):
@@ -68,8 +26,7 @@ class Source(Document):
     description: str
     """What a record is, and the grain: one row per what."""
 
-    come_from: Files = Field(alias="from")
-    """Where records come from."""
+    come_from: ComeFrom = Field(alias="from")
 
     key: tuple[Identifier, ...]
     """The columns that identify a record; a later delivery of the same key is a correction."""

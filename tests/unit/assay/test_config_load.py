@@ -159,6 +159,7 @@ def test_load_environment_has_defaults_for_one_machine(conf: Path) -> None:
         "landing": None,
         "spark": Spark(master="local[*]").model_dump(),
         "mlflow": MLflow().model_dump(),
+        "connections": {},
     }
 
 
@@ -217,3 +218,15 @@ def test_environment_error_never_shows_a_value(conf: Path, monkeypatch: pytest.M
     with pytest.raises(ConfigError) as caught:
         load_environment(conf, "cloud")
     assert "hidden" not in str(caught.value)
+
+
+def test_a_connection_is_never_shown(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "hidden")
+    connection = (
+        'connections: {shop: {url: "jdbc:postgresql://db/shop?password=hidden", password: "${SHOP_PASSWORD}"}}\n'
+    )
+    (conf.parent / "env/shop.yml").write_text(connection)
+    shop = load_environment(conf, "shop").connections["shop"]
+    assert shop.password is not None
+    assert shop.password.get_secret_value() == "hidden"
+    assert "hidden" not in f"{shop!r} {shop} {shop.model_dump()}"

@@ -7,7 +7,8 @@ import pytest
 
 from assay.config.column import Column, Derived
 from assay.config.load import read_document
-from assay.config.source import AvailableAfterEvent, AvailableColumn, Files, Source
+from assay.config.origins import AvailableAfterEvent, AvailableColumn, DeltaTable, Files, Jdbc
+from assay.config.source import Source
 from assay.errors import ConfigError
 
 GOOD = """\
@@ -278,3 +279,45 @@ def test_a_condition_between_columns_has_a_short_and_a_long_form(tmp_path: Path)
     assert [(name, check.holds, check.on_fail.severity, check.on_fail.limit) for name, check in checks.items()] == [
         ("low", "value < 10", "quarantine", 1.0), ("high", "value > 1", "flag", 0.05),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            "{jdbc: shop, table: public.orders, cursor: updated_at, overlap: 1h}",
+            Jdbc(jdbc="shop", table="public.orders", cursor="updated_at", overlap=timedelta(hours=1)),
+        ),
+        ("{jdbc: shop, table: orders, cursor: id, overlap: 100}", Jdbc(jdbc="shop", table="orders", cursor="id", overlap=100)),
+        ("{delta: landing/orders/}", DeltaTable(delta="landing/orders")),
+        ("{delta: 's3a://lake/orders', on_changed: version}", DeltaTable(delta="s3a://lake/orders", on_changed="version")),
+    ],
+)  # fmt: skip
+def test_source_comes_from_a_database_or_another_table(tmp_path: Path, given: str, expected: object) -> None:
+    assert read(tmp_path, with_from(given)).come_from == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "what", "key"),
+    [
+        (
+            "{jdbc: shop, table: orders, curser: id}",
+            "unknown key curser: did you mean 'cursor'?",
+            ".curser",
+        ),
+        ("{jdbc: shop, table: orders}", "Field required.", ".cursor"),
+        ("{jdbs: shop, table: orders, cursor: id}", "unknown key jdbs: did you mean 'jdbc'?", ".jdbs"),
+        ("{jdbc: shop, table: orders, cursor: id, format: csv}", "unknown key format: known: available, cursor, jdbc, on_new_column, overlap, table.", ".format"),
+        ("{jdbc: shop, table: 'orders; drop table x', cursor: id}", "'orders; drop table x' is not a table: write name or schema.name, as the database spells them.", ".table"),
+        ("{jdbc: shop, table: orders, cursor: id, overlap: 1x}", "'1x' is not a duration: a whole number and one of s, m, h, d, w, as in 7d.", ".overlap"),
+        ("{jdbc: shop, table: orders, cursor: id, overlap: -1}", "-1 is not an overlap: a duration such as 1h, or for a cursor of numbers a whole number.", ".overlap"),
+        ("{jdbc: shop, table: orders, cursor: id, available: modified}", "Input should be 'landed'.", ".available"),
+        ("{delt: landing/orders}", "unknown key delt: did you mean 'delta'?", ".delt"),
+        ("{delta: ../orders}", "'../orders' leaves the landing root; give a path below it, without .., or a URI such as s3a://….", ".delta"),
+        ("{delta: /etc}", "'/etc' leaves the landing root; give a path below it, without .., or a URI such as s3a://….", ".delta"),
+        ("{files: x, delta: y}", "unknown key delta: known: available, files, format, on_changed, on_new_column.", ".delta"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_of_an_origin_is_told_by_its_key(tmp_path: Path, given: str, what: str, key: str) -> None:
+    found = refusal(tmp_path, with_from(given))
+    assert (found[0].rstrip("."), found[1]) == (what.rstrip("."), f"readings.yml:2, key from{key}")

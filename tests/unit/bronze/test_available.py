@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.config.source import AvailableAfterEvent, AvailableColumn, Files
+from assay.config.origins import AvailableAfterEvent, AvailableColumn, Files
 from assay.files import FileInfo
 from bronze.available import available_at
 

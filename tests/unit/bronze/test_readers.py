@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bronze.readers import Record, format_of, header, records
+from bronze import lines
+from bronze.readers import format_of, header, records
+from bronze.record import Record
 
 
 def read(folder: Path, content: str | bytes, name: str = "a.csv", kind: str = "csv") -> list[Record]:
@@ -112,8 +114,21 @@ def test_csv_with_a_header_only_has_no_records(tmp_path: Path) -> None:
         ("a, a\n1,2\n", "the header names a column twice: a"),
         ('"a"x,b\n1,2\n', "the header is not CSV: ',' expected after"),
         (b"a\xff,b\n1,2\n", "the header is not UTF-8"),
+        ("a\0,b\n1,2\n", "the header has a NUL byte"),
+        ("a,b".encode("utf-16"), "the header is not UTF-8"),
+        ("a" * 16_000_001 + ",b\n1,2\n", "the header is longer than 16,000,000 characters"),
     ],
-    ids=["empty", "blank first line", "twice", "twice but for a space", "bad quotes", "not UTF-8"],
+    ids=[
+        "empty",
+        "blank first line",
+        "twice",
+        "twice but for a space",
+        "bad quotes",
+        "not UTF-8",
+        "NUL",
+        "UTF-16",
+        "long",
+    ],
 )
 def test_csv_without_a_usable_header_cannot_be_read(tmp_path: Path, text: str | bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
@@ -122,7 +137,10 @@ def test_csv_without_a_usable_header_cannot_be_read(tmp_path: Path, text: str | 
         header(str(tmp_path), "a.csv", "csv")
 
 
-@given(st.lists(st.tuples(st.text(), st.text()), max_size=5), st.booleans())
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=5), st.booleans())
 def test_csv_that_python_wrote_is_read_back(rows: list[tuple[str, str]], packed: bool) -> None:
     rows = [(left.encode(errors="ignore").decode(), right.encode(errors="ignore").decode()) for left, right in rows]
     text = io.StringIO()
@@ -199,7 +217,7 @@ def test_json_object_within_a_record_becomes_json_text(tmp_path: Path) -> None:
     assert record.values == {"deep": '{"list": ["é", null, true, 1, 1.50, "2"]}'}
 
 
-@given(st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))))
+@given(st.dictionaries(TEXT, TEXT))
 def test_json_text_values_come_back_as_they_were(values: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = read(Path(folder), json.dumps(values), "a.jsonl", "jsonl")
@@ -213,9 +231,10 @@ def test_json_text_values_come_back_as_they_were(values: dict[str, str]) -> None
         ('{"\\ud800": 1}', "not Unicode: half of a surrogate pair"),
         ('{"a": {"b": "\\udfff"}}', "not Unicode: half of a surrogate pair"),
         ('{"a": 1, "a": 2}', "not JSON: an object names a key twice"),
+        ('{"a": "\\u0000"}', "has a NUL character"),
         ("[" * 100_000, "maximum recursion depth exceeded while decoding a JSON array from a unicode string"),
     ],
-    ids=["value", "name", "nested", "key twice", "too deep"],
+    ids=["value", "name", "nested", "key twice", "NUL", "too deep"],
 )
 def test_json_line_that_no_table_can_hold_is_corrupt(tmp_path: Path, line: str, why: str) -> None:
     assert read(tmp_path, f'{line}\n{{"b": "y"}}\n', "a.jsonl", "jsonl") == [
@@ -226,3 +245,66 @@ def test_json_line_that_no_table_can_hold_is_corrupt(tmp_path: Path, line: str, 
 
 def test_json_lines_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert read(tmp_path, '\ufeff{"a": 1}\n', "a.jsonl", "jsonl") == [Record(1, {"a": "1"})]
+
+
+def test_nul_bytes_are_corrupt_and_shown(tmp_path: Path) -> None:
+    assert read(tmp_path, 'a,b\n1,x\0y\n"2\n\0",z\n3,4\n') == [
+        Record(2, {}, "has a NUL byte", "1,x\\x00y"),
+        Record(3, {}, "has a NUL byte", '"2\n\\x00",z'),
+        Record(5, {"a": "3", "b": "4"}),
+    ]
+    (bad, good) = read(tmp_path, '{"a": "\0"}\n{"a": "1"}\n', "a.jsonl", "jsonl")
+    assert (bad.raw, str(bad.corrupt).partition(": ")[0]) == ('{"a": "\\x00"}', "not JSON")
+    assert good == Record(2, {"a": "1"})
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.csv", "csv"), ("a.jsonl", "jsonl")])
+def test_a_field_of_50_mb_is_corrupt_and_kept_whole(tmp_path: Path, name: str, kind: str) -> None:
+    long = "x" * 50_000_000
+    head, line, after = ("a,b\n", f"1,{long}", "2,y") if kind == "csv" else ("", f'{{"b": "{long}"}}', '{"b": "y"}')
+    first, second = read(tmp_path, f"{head}{line}\n{after}\n", name, kind)
+    assert first.corrupt == "longer than 16,000,000 characters"
+    assert first.raw == line
+    assert (second.values["b"], second.position) == ("y", first.position + 1)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits that a test reaches with few characters."""
+    monkeypatch.setattr(lines, "MAX_RECORD", 10)
+    monkeypatch.setattr(lines, "MAX_KEPT", 20)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
+def test_a_line_too_long_to_keep_is_kept_in_part_and_the_next_is_read(tmp_path: Path, end: str) -> None:
+    assert read(tmp_path, f"a,b{end}1,{'x' * 30}{end}2,3{end}", "a.csv") == [
+        Record(2, {}, f"longer than 10 characters: {32 + len(end)}, of which the first 20 are kept", "1," + "x" * 18),
+        Record(3, {"a": "2", "b": "3"}),
+    ]
+    long, short = read(tmp_path, '{"a": "' + "x" * 30 + '"}\n{"a": 1}\n', "a.jsonl", "jsonl")
+    assert (long.raw, short) == ('{"a": "' + "x" * 13, Record(2, {"a": "1"}))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_quote_that_never_closes_takes_no_more_than_a_record_and_loses_no_line(tmp_path: Path) -> None:
+    found = read(tmp_path, 'a,b\n"1,2\n3,4\n5,6\n7,8\n9,0\n', "a.csv")
+    assert found == [
+        Record(2, {}, "longer than 10 characters", '"1,2\n3,4\n5,6'),
+        Record(5, {"a": "7", "b": "8"}),
+        Record(6, {"a": "9", "b": "0"}),
+    ]
+
+
+@given(st.text(st.sampled_from('a"\n\r,'), max_size=40), st.integers(3, 12), st.integers(3, 20))
+def test_whatever_is_in_a_file_records_have_places_of_their_own_and_little_text(
+    body: str, most: int, kept: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lines, "MAX_RECORD", most)
+        patched.setattr(lines, "MAX_KEPT", max(most, kept))
+        found = read(Path(folder), "a\n" + body)
+        assert found == read(Path(folder), "a\n" + body)
+    places = [record.position for record in found]
+    assert places == sorted(set(places))
+    assert all(len(record.raw or "") <= most + max(most, kept) for record in found)

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bronze.readers import Record, header, records
+from bronze.readers import header, records
+from bronze.record import Record
 
 
 def test_parquet_values_become_their_usual_text(tmp_path: Path) -> None:

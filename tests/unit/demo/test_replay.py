@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from assay.config.load import read_document
+from assay.config.origins import Files
 from assay.config.source import Source
 from assay.errors import ConfigError, SourceError
 from demo import replay as module
@@ -300,6 +301,7 @@ def test_every_feed_has_the_columns_of_its_contract(year: tuple[Path, ReplaySumm
     path = next((year[0] / feed).iterdir())
     undeclared = {"year", "month", "day", "hour"} if feed == "weather" else set()
     assert set(read(path).columns) == set(contract.raw_names.values()) | undeclared
+    assert isinstance(contract.come_from, Files)
     assert path.match(contract.come_from.files)
 
 
