@@ -151,7 +151,7 @@ def _refused(file: Delivery, reason: str) -> Delivery:
 
 
 def _decide(files: Sequence[Delivery], seen: Mapping[str, Seen]) -> list[Delivery]:
-    """The same bytes are landed once, whatever the file's name."""
+    """The same bytes are landed once, whatever the file's name; of a snapshot once under the same name."""
     hashes = {name: set(known.hashes) for name, known in seen.items()}
     decided = []
     for file in files:
@@ -159,7 +159,8 @@ def _decide(files: Sequence[Delivery], seen: Mapping[str, Seen]) -> list[Deliver
         if file.status != "landed":
             decided.append(file)
             continue
-        before = seen[file.source.name].landed.get(file.name, file.sha256)
+        landed, is_snapshot = seen[file.source.name].landed, file.source.history == "snapshot"
+        before = landed.get(file.name, file.sha256)
         if before != file.sha256 and _files(file.source).on_changed == "fail":
             raise ContractError(
                 f"A file of source {file.source.name} was landed before with other content.",
@@ -168,7 +169,9 @@ def _decide(files: Sequence[Delivery], seen: Mapping[str, Seen]) -> list[Deliver
                 expected=f"SHA-256 {before}, as it was landed",
                 do="bring the file back as it was and deliver the correction under a new name, or set on_changed: version",
             )
-        if file.sha256 in known:
+        # a snapshot that says what an earlier one said is news, if one in between said something else
+        known_bytes = before == file.sha256 and file.name in landed if is_snapshot else file.sha256 in known
+        if known_bytes:
             decided.append(replace(file, status="duplicate", reason="the same bytes have been landed before"))
             continue
         known.add(str(file.sha256))

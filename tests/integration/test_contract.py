@@ -87,7 +87,7 @@ def test_snapshots_in_any_order_make_the_same_history(readings: Readings, late: 
     files = {
         "2013-03-01.csv": "tail,seats\nA,1\nB,2\n",
         "2013-03-02.csv": "tail,seats\nA,1\nC,3\n",
-        "2013-03-03.csv": "tail,seats\nB,2\nA,1\n",
+        "2013-03-03.csv": "tail,seats\nA,1\nB,2\n",  # the bytes of the first
     }
     lakehouse = with_sources(readings, planes=PLANES)
     for name, content in sorted(files.items(), key=lambda file: file[0] == late):
