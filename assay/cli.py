@@ -12,6 +12,7 @@ from datetime import datetime
 
 from assay import __version__
 from assay.errors import AssayError, nearest
+from assay.printable import printable
 
 COMMANDS = {
     "validate": "check the whole configuration, without Spark",
@@ -84,11 +85,21 @@ def parser(description: str, *, as_of: bool = True) -> argparse.ArgumentParser:
     return result
 
 
+class _OneLine(logging.Formatter):
+    """What a message quotes from outside begins no line of its own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
+
 def set_up_logging(*, verbose: bool, **fields: str | datetime) -> None:
     """Logging to standard error: time, level, module, and the fields of the run."""
     tail = " ".join(f"{name}={value}" for name, value in fields.items())
     form = f"%(asctime)s %(levelname)s %(name)s {tail} %(message)s".replace("  ", " ")
-    logging.basicConfig(level=logging.WARNING, format=form, stream=sys.stderr, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine(form))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     if not verbose:  # what libraries tell of themselves
         warnings.simplefilter("ignore")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from assay.printable import printable
+
 
 class AssayError(Exception):
     """Base of every error that assay raises on purpose.
@@ -36,8 +38,8 @@ class AssayError(Exception):
     def __str__(self) -> str:
         """The message on a few lines, parts that are not known left out."""
         parts = [("where", self.where), ("found", self.found), ("expected", self.expected), ("do", self.do)]
-        lines = [f"  {name + ':':<10}{value}" for name, value in parts if value not in (None, "")]
-        return "\n".join([self.what, *lines])
+        lines = [f"  {name + ':':<10}{printable(str(value))}" for name, value in parts if value not in (None, "")]
+        return "\n".join([printable(self.what), *lines])
 
 
 class ConfigError(AssayError):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from assay.errors import SourceError
+from assay.paths import leads_out
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def list_files(root: str, glob: str) -> list[FileInfo]:
         glob: Relative to it; `*` and `?` match within a file name. Names that start with `.` or `_` are left out.
 
     Raises:
-        SourceError: The folder does not exist.
+        SourceError: The folder does not exist, or it or a file in it is a link that leads out of the root; a file's
+            name is no UTF-8.
     """
     folder, _, pattern = glob.rpartition("/")
     system, base = file_system(root)
@@ -61,6 +63,7 @@ def list_files(root: str, glob: str) -> list[FileInfo]:
             expected=f"a folder with files like {pattern}",
             do="create it, or correct from.files in the contract or landing in the environment",
         )
+    _stays(system, base, place)
     infos: Sequence[fs.FileInfo] = system.get_file_info(fs.FileSelector(place))
     found = [
         FileInfo(
@@ -70,21 +73,53 @@ def list_files(root: str, glob: str) -> list[FileInfo]:
         )
         for info in infos
         if info.type == fs.FileType.File
-        and fnmatchcase(info.base_name, pattern)
+        and fnmatchcase(_name(info, place), pattern)
         and not info.base_name.startswith((".", "_"))
     ]
+    for file in found:
+        _stays(system, base, f"{base}/{file.path}")
     return sorted(found, key=lambda file: file.path)
 
 
 def changed_since(root: str, files: Sequence[FileInfo]) -> set[str]:
-    """Paths of files that are no longer as they were listed: another size or time of change, or gone."""
+    """Paths of files that are no longer as they were listed: another size or time of change, or gone.
+
+    Raises:
+        SourceError: One has become a link that leads out of the root.
+    """
     system, base = file_system(root)
+    for file in files:
+        _stays(system, base, f"{base}/{file.path}")
     now = system.get_file_info([f"{base}/{file.path}" for file in files])
     return {
         file.path
         for file, info in zip(files, now, strict=True)
         if info.type != fs.FileType.File or (info.size, _modified_at(info)) != (file.bytes, file.modified_at)
     }
+
+
+def _stays(system: fs.FileSystem, base: str, path: str) -> None:
+    """SourceError where a link on a local disk leads out of the landing root: what it names was not delivered."""
+    if isinstance(system, fs.LocalFileSystem) and (target := leads_out(path, base)):
+        raise SourceError(
+            "A link in the landing folder leads out of it.",
+            where=path,
+            found=f"a link to {target}",
+            expected=f"a file below {base}",
+            do="remove the link and deliver the file itself, or name its folder as landing in the environment",
+        )
+
+
+def _name(info: fs.FileInfo, place: str) -> str:
+    try:
+        return str(info.base_name)
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            "A file's name is not UTF-8.",
+            where=place,
+            found=repr(bytes(error.object)),
+            do="rename the file; nothing was landed",
+        ) from error
 
 
 def _modified_at(info: fs.FileInfo) -> datetime:

@@ -8,6 +8,7 @@ from datetime import datetime
 from assay.cli import set_up_logging
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
+from assay.printable import printable
 from assay.times import parse_as_of
 
 
@@ -31,7 +32,7 @@ def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     for outcome in outcomes:
         print(line(outcome))  # noqa: T201
         for note in outcome.notes:
-            print(f"    {note}")  # noqa: T201
+            print(f"    {printable(note)}")  # noqa: T201
 
 
 def line(outcome: Outcome) -> str:

@@ -14,6 +14,7 @@ from assay.cli import parser, run
 from assay.dbt import build
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
+from assay.paths import leads_out
 from assay.stages import run_stage
 from assay.times import parse_as_of
 from jobs.common import open_from, show
@@ -24,7 +25,12 @@ def project_dir(lakehouse: Lakehouse) -> Path:
     file = lakehouse.config.file
     if file.dbt is None:
         raise file.error("This lakehouse names no dbt project.", "dbt", do="add dbt: <folder> to lakehouse.yml")
-    return lakehouse.conf_dir.resolve().parent.parent / file.dbt
+    base = lakehouse.conf_dir.resolve().parent.parent
+    if target := leads_out(base / file.dbt, base):
+        raise file.error(
+            "The dbt project is a link that leads elsewhere.", "dbt", found=target, expected=f"below {base}"
+        )
+    return base / file.dbt
 
 
 def run_dbt(lakehouse: Lakehouse, as_of: datetime) -> Outcome:

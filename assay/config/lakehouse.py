@@ -9,6 +9,7 @@ from assay.config.base import Config, Document, Identifier
 from assay.config.features import FeatureTable
 from assay.config.model import Model
 from assay.config.source import Source
+from assay.paths import below
 from assay.times import TimeZone
 
 
@@ -43,7 +44,7 @@ class LakehouseFile(Document):
     time_zone: TimeZone = "UTC"
     """Zone of times in sources that carry none, and of delivery times in file names."""
 
-    dbt: str | None = None
+    dbt: Annotated[str, AfterValidator(lambda path: below(path, "the folder that holds conf"))] | None = None
     """The dbt project that the nightly run builds, a folder relative to the one that holds `conf`; none by default."""
 
     night: Night = Field(default=Night())

@@ -18,6 +18,7 @@ from assay.config.related import check_references, with_allowed_values
 from assay.config.source import Source
 from assay.config.yaml import read_yaml
 from assay.errors import ConfigError, nearest
+from assay.paths import refuse_link_out
 
 D = TypeVar("D", bound=Document)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -39,14 +40,17 @@ def load_lakehouse(conf_dir: Path) -> LakehouseConfig:
             expected="a folder with lakehouse.yml",
             do="name one with --conf-dir or ASSAY_CONF, such as conf/flights",
         )
-    sources = _read_folder(conf_dir / "sources", Source)
+    root = conf_dir.resolve().parent
+    refuse_link_out(conf_dir / "lakehouse.yml", root)
+    sources = _read_folder(conf_dir / "sources", Source, root)
     config = LakehouseConfig(
         file=read_document(conf_dir / "lakehouse.yml", LakehouseFile),
         sources={name: with_allowed_values(source, conf_dir) for name, source in sources.items()},
-        features=_read_folder(conf_dir / "features", FeatureTable),
-        models=_read_folder(conf_dir / "models", Model),
+        features=_read_folder(conf_dir / "features", FeatureTable, root),
+        models=_read_folder(conf_dir / "models", Model, root),
     )
     check_references(config.sources)
+    _check_gold(config)
     for table in config.features.values():
         _check_table(table, config)
     for model in config.models.values():
@@ -62,11 +66,12 @@ def load_environment(conf_dir: Path, name: str) -> Environment:
     """
     folder = conf_dir.resolve().parent / "env"
     path = folder / f"{name}.yml"
-    if not path.is_file():
-        known = [file.stem for file in folder.glob("*.yml")]
+    known = [file.stem for file in folder.glob("*.yml")]
+    if name not in known:
         raise ConfigError(
             f"There is no environment {name!r}.", where=str(folder), found=name, expected=nearest(name, known)
         )
+    refuse_link_out(path, folder.parent)
     data, origin = read_yaml(path)
     _name_is_the_files(data, name, origin)
     return _validate({**_expand(data, origin), "name": name}, Environment, origin, show=False)
@@ -87,10 +92,20 @@ def _name_is_the_files(data: dict[str, Any], name: str, origin: Origin) -> None:
         )
 
 
-def _read_folder(folder: Path, kind: type[D]) -> dict[str, D]:
+def _read_folder(folder: Path, kind: type[D], root: Path) -> dict[str, D]:
     if strays := sorted(folder.glob("*.yaml")):
         raise ConfigError("A configuration file would not be read.", where=str(strays[0]), do="rename it to .yml")
     files = sorted(folder.glob("*.yml"))
+    known: dict[str, Path] = {}
+    for path in files:
+        refuse_link_out(path, root)
+        if twin := known.get(path.stem.lower()):
+            raise ConfigError(
+                "Two names that differ only in upper and lower case are one name in SQL.",
+                where=f"{twin}, {path.name}",
+                do="rename one of the files",
+            )
+        known[path.stem.lower()] = path
     return {path.stem: read_document(path, kind, name=path.stem) for path in files}
 
 
@@ -152,6 +167,19 @@ def _known(document: Document, what: str, name: str, known: Iterable[str], *path
     names = set(known)
     if name not in names:
         raise document.error(f"There is no {what} {name!r}.", *path, found=name, expected=nearest(name, names))
+
+
+def _check_gold(config: LakehouseConfig) -> None:
+    """No feature table has the name of a table that a model writes."""
+    tables = {name.lower(): table for name, table in config.features.items()}
+    for model in config.models.values():
+        for part in ("training", "inputs", "predictions"):
+            if table := tables.get(f"{model.name}_{part}".lower()):
+                raise table.error(
+                    f"The feature table {table.name} has the name of a table of the model {model.name}.",
+                    found=f"gold.{table.name}",
+                    do="rename the file of one of them",
+                )
 
 
 def _check_table(table: FeatureTable, config: LakehouseConfig) -> None:

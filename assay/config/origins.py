@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from assay.config.base import Config, Identifier
+from assay.paths import below
 from assay.times import Duration, parse_duration
 
 _TABLE = re.compile(r"^[^\s\"'`;.\x00]{1,63}(\.[^\s\"'`;.\x00]{1,63})?\Z")
@@ -58,9 +59,7 @@ class Files(Config):
     @field_validator("files")
     @classmethod
     def _confined(cls, glob: str) -> str:
-        if glob.startswith("/") or ".." in glob.split("/") or "\0" in glob or "://" in glob:
-            raise ValueError(f"{glob!r} leaves the landing root; give a path below it, without ..")
-        return glob
+        return below(glob, "the landing root")
 
 
 def _table(name: str) -> str:

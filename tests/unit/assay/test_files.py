@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assay.errors import SourceError
-from assay.files import FileInfo, file_system, list_files
+from assay.files import FileInfo, changed_since, file_system, list_files
 
 MODIFIED = datetime(2013, 3, 1, 11, tzinfo=UTC)
 
@@ -86,3 +86,50 @@ def test_file_system_of_an_address_that_is_none_says_so(uri: str) -> None:
     with pytest.raises(SourceError, match="A folder's address cannot be read") as caught:
         file_system(uri)
     assert caught.value.where == uri
+
+
+def test_list_files_refuses_a_link_out_of_the_root_and_follows_one_within(root: Path, tmp_path: Path) -> None:
+    inside = root / "landing/outcomes/link.csv"
+    inside.symlink_to("a.csv")
+    assert [file.path for file in list_files(str(root), "landing/outcomes/l*.csv")] == ["landing/outcomes/link.csv"]
+    secret = root.parent / "secret.csv"
+    secret.write_text("x")
+    inside.unlink()
+    inside.symlink_to(secret)
+    assert list_files(str(root), "landing/outcomes/a.csv")  # what does not match is not looked at
+    with pytest.raises(SourceError, match="A link in the landing folder leads out of it") as caught:
+        list_files(str(root), "landing/outcomes/*.csv")
+    assert (caught.value.where, caught.value.found) == (str(inside), f"a link to {secret}")
+
+
+def test_list_files_refuses_a_folder_that_is_a_link_out_and_takes_a_root_that_is_a_link(root: Path) -> None:
+    outside = root.parent / "outside"
+    (root / "landing").rename(outside)
+    (root / "landing").symlink_to(outside)
+    with pytest.raises(SourceError, match="leads out of it") as caught:
+        list_files(str(root), "landing/outcomes/*.csv")
+    assert (caught.value.where, caught.value.found) == (f"{root}/landing/outcomes", f"a link to {outside}/outcomes")
+    assert len(list_files(str(root / "landing"), "outcomes/*.csv")) == 2
+
+
+def test_changed_since_refuses_a_file_that_has_become_a_link_out(root: Path) -> None:
+    files = list_files(str(root), "landing/outcomes/*.csv")
+    assert changed_since(str(root), files) == set()
+    (root / "landing/outcomes/a.csv").unlink()
+    (root / "landing/outcomes/a.csv").symlink_to("/etc/hostname")
+    with pytest.raises(SourceError, match="leads out of it"):
+        changed_since(str(root), files)
+
+
+def test_list_files_leaves_out_what_is_no_file(root: Path) -> None:
+    os.mkfifo(root / "landing/outcomes/pipe.csv")
+    (root / "landing/outcomes/nothing.csv").symlink_to("gone.csv")
+    (root / "landing/outcomes/zero.txt").symlink_to("/dev/zero")
+    assert [file.path for file in list_files(str(root), "landing/outcomes/[np]*.csv")] == []
+
+
+def test_list_files_refuses_a_name_that_is_not_utf_8(root: Path) -> None:
+    Path(os.fsdecode(os.fsencode(root) + b"/landing/outcomes/\xff.csv")).write_text("x")
+    with pytest.raises(SourceError, match="A file's name is not UTF-8") as caught:
+        list_files(str(root), "landing/outcomes/*.csv")
+    assert caught.value.found == r"b'\xff.csv'"
