@@ -6,13 +6,16 @@ import json
 import logging
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from assay import __version__
 from assay.errors import AssayError, nearest
 from assay.printable import printable
+from assay.redaction import redacted
 
 COMMANDS = {
     "validate": "check the whole configuration, without Spark",
@@ -69,6 +72,9 @@ def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str]
     except KeyboardInterrupt:
         print("assay: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
+    except Exception:  # noqa: BLE001  # a defect of assay: told whole, but for secrets
+        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
+        return 1
 
 
 def parser(description: str, *, as_of: bool = True) -> argparse.ArgumentParser:
@@ -86,11 +92,14 @@ def parser(description: str, *, as_of: bool = True) -> argparse.ArgumentParser:
 
 
 class _OneLine(logging.Formatter):
-    """What a message quotes from outside begins no line of its own."""
+    """What a message quotes from outside begins no line of its own, and holds no secret."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
-        record.message = printable(record.message)
+        record.message = printable(redacted(record.message))
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return redacted(super().formatException(ei))
 
 
 def set_up_logging(*, verbose: bool, **fields: str | datetime) -> None:

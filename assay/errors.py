@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from assay.printable import printable
+from assay.redaction import redacted
 
 
 class AssayError(Exception):
@@ -28,17 +29,19 @@ class AssayError(Exception):
         expected: object = None,
         do: str = "",
     ) -> None:
-        self.what = what
-        self.where = where
-        self.found = found
-        self.expected = expected
+        self.what = redacted(what)
+        self.where = redacted(where)
+        self.found = redacted(found) if isinstance(found, str) else found
+        self.expected = redacted(expected) if isinstance(expected, str) else expected
         self.do = do
         super().__init__(str(self))
 
     def __str__(self) -> str:
         """The message on a few lines, parts that are not known left out."""
         parts = [("where", self.where), ("found", self.found), ("expected", self.expected), ("do", self.do)]
-        lines = [f"  {name + ':':<10}{printable(str(value))}" for name, value in parts if value not in (None, "")]
+        lines = [
+            f"  {name + ':':<10}{printable(redacted(str(value)))}" for name, value in parts if value not in (None, "")
+        ]
         return "\n".join([printable(self.what), *lines])
 
 

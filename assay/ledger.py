@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from assay import __version__
 from assay.known import Known, Target
 from assay.lakehouse import Lakehouse
+from assay.redaction import redacted
 from assay.tables import local_frame
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,13 @@ def record(lakehouse: Lakehouse, outcome: Outcome) -> None:
             outcome.status, outcome.error, outcome.started_at, outcome.ended_at,
         )  # fmt: skip
     rows = [
-        {**asdict(each), "lakehouse": lakehouse.name, "code": __version__, "error": each.error or None}
+        {
+            **asdict(each),
+            "lakehouse": lakehouse.name,
+            "code": __version__,
+            "error": redacted(each.error) or None,
+            "notes": [redacted(note) for note in each.notes],
+        }
         for each in outcomes
     ]
     commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))

@@ -2,17 +2,20 @@
 
 import logging
 import os
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from assay.config import Environment
 from assay.errors import ConfigError
+from assay.redaction import SETTINGS, secret_settings
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ SESSION = {
 }
 """What every session needs for assay's results to be what the documentation says."""
 
+_REDACTION = "spark.redaction.regex"
 _WHOLE_STAGE = "spark.sql.codegen.wholeStage"
 
 EMBEDDED = {
@@ -58,19 +62,25 @@ def session(environment: Environment) -> SparkSession:
         ConfigError: Delta's jars are neither installed nor configured, or Java is missing.
     """
     set_process_defaults()
-    builder = SparkSession.builder.appName(f"assay {environment.name}")
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
-    settings = {**SESSION, **({"spark.jars": ",".join(jars)} if (jars := installed_jars()) else {})}
+    settings: dict[str, str] = {"spark.app.name": f"assay {environment.name}", **SESSION}
+    settings |= {"spark.jars": ",".join(jars)} if (jars := installed_jars()) else {}
     if environment.spark.master is not None:
-        builder = builder.master(environment.spark.master)
         if environment.spark.master.startswith("local"):
             settings = {**EMBEDDED, **settings}
-    for key, value in {**settings, **environment.spark.conf}.items():
-        builder = builder.config(key, str(value).lower() if isinstance(value, bool) else str(value))
+        settings["spark.master"] = environment.spark.master
+    settings |= {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in environment.spark.conf.items()
+    }
+    secret = secret_settings(settings)
+    settings[_REDACTION] = _redaction(secret, settings.get(_REDACTION))
+    builder = SparkSession.builder.config(map={**settings})
     started = time.perf_counter()
     try:
+        _launch({key: value for key, value in settings.items() if key not in secret or key.startswith("spark.driver.")})
         spark = builder.getOrCreate()
     except Exception as error:
         raise ConfigError(
@@ -85,6 +95,20 @@ def session(environment: Environment) -> SparkSession:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     logger.debug("spark %s started in %.1f s", spark.version, time.perf_counter() - started)
     return spark
+
+
+def _redaction(secret: Iterable[str], given: str | None) -> str:
+    """What Spark's pages and event logs leave out: settings with a secret, under Spark's name and under Hadoop's."""
+    names = [re.escape(key.removeprefix("spark.hadoop.")) for key in secret]
+    return "|".join([f"(?i){SETTINGS}", *names, *([given] if given else [])])
+
+
+def _launch(settings: Mapping[str, str]) -> None:
+    """Start Java with settings that anybody on the machine may read from its command line; the others come later."""
+    conf = SparkConf()
+    for key, value in settings.items():
+        conf.set(key, value)
+    SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001  # getOrCreate would put all settings there
 
 
 @contextmanager

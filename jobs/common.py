@@ -9,6 +9,7 @@ from assay.cli import set_up_logging
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.printable import printable
+from assay.redaction import redacted
 from assay.times import parse_as_of
 
 
@@ -32,7 +33,7 @@ def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     for outcome in outcomes:
         print(line(outcome))  # noqa: T201
         for note in outcome.notes:
-            print(f"    {printable(note)}")  # noqa: T201
+            print(f"    {printable(redacted(note))}")  # noqa: T201
 
 
 def line(outcome: Outcome) -> str:
@@ -60,5 +61,5 @@ def _as_dict(outcome: Outcome) -> dict[str, object]:
         "seconds": round(outcome.seconds, 3),
         "spark_jobs": outcome.spark_jobs,
         "totals": {name: outcome.total(name) for name in names},
-        "notes": outcome.notes,
+        "notes": [redacted(note) for note in outcome.notes],
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from assay.cli import parser, run
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
+from assay.redaction import without_login
 from assay.report import render
 from assay.report.collect import collect
 from assay.stages import run_stage
@@ -43,7 +44,7 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
         docs = data_docs(lakehouse)
         links = {"Data Docs": Path(relpath(docs, path.parent)).as_posix()} if docs.exists() else {}
         if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
-            links["MLflow"] = uri
+            links["MLflow"] = without_login(uri)[0]
         path.write_text(render(collect(lakehouse, as_of, outcome.run_id, links)), encoding="utf-8")
         outcome.notes.append(str(path))
 

@@ -18,6 +18,7 @@ from assay import __version__
 from assay.config import Model
 from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
+from assay.redaction import without_login
 from model import artifact
 from model.artifact import Artifact
 from model.evaluate import Metrics
@@ -48,6 +49,11 @@ def registered_name(lakehouse: Lakehouse, model: Model) -> str:
 def connect(lakehouse: Lakehouse) -> "MlflowClient":
     """A client of the environment's tracking server; by default SQLite and files below the lakehouse."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    given = lakehouse.environment.mlflow.tracking_uri or ""
+    if given.startswith("http"):
+        _, user, password = without_login(given)
+        login = {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": password}
+        os.environ.update({name: value for name, value in login.items() if value is not None})
     import mlflow
 
     mlflow.set_tracking_uri(tracking_uri(lakehouse))
@@ -55,8 +61,10 @@ def connect(lakehouse: Lakehouse) -> "MlflowClient":
 
 
 def tracking_uri(lakehouse: Lakehouse) -> str:
-    """Where MLflow keeps runs and models."""
+    """Where MLflow keeps runs and models; a server's address without user and password, which MLflow gets apart."""
     given = lakehouse.environment.mlflow.tracking_uri
+    if given and given.startswith("http"):
+        given = without_login(given)[0]
     return given or f"sqlite:///{lakehouse.folder('mlflow') / 'mlflow.db'}"
 
 

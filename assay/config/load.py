@@ -19,6 +19,7 @@ from assay.config.source import Source
 from assay.config.yaml import read_yaml
 from assay.errors import ConfigError, nearest
 from assay.paths import refuse_link_out
+from assay.redaction import hide_secrets_of, without_login
 
 D = TypeVar("D", bound=Document)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -74,7 +75,16 @@ def load_environment(conf_dir: Path, name: str) -> Environment:
     refuse_link_out(path, folder.parent)
     data, origin = read_yaml(path)
     _name_is_the_files(data, name, origin)
-    return _validate({**_expand(data, origin), "name": name}, Environment, origin, show=False)
+    expanded = _expand(data, origin)
+    hide_secrets_of(expanded, _VARIABLE.findall(str(data)))
+    environment = _validate({**expanded, "name": name}, Environment, origin, show=False)
+    for key in ("warehouse", "landing"):
+        if without_login(expanded.get(key) or "")[2]:
+            raise environment.error(
+                "An address of data has a password in it, which would stand in every table's name.", key,
+                do="give it as a setting in spark.conf, from an environment variable",
+            )  # fmt: skip
+    return environment
 
 
 def read_document(path: Path, kind: type[D], **given: str) -> D:
