@@ -11,6 +11,7 @@ from pyspark.sql import types as T
 
 from assay.config import Feature, FeatureColumn, FeatureTable
 from assay.errors import FeatureError
+from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import literal, quoted
 from gold.aggregates import AGGREGATES, Values
 
@@ -107,11 +108,25 @@ def _values(column: FeatureColumn, table: FeatureTable, event_time: str | None, 
 
 def _types(events: DataFrame, table: FeatureTable) -> dict[str, T.DataType]:
     """The type of each feature's argument; FeatureError for an expression that the source cannot give."""
+    known = [column for column in events.columns if column != EVENT]
+    for name, feature in table.features.items():
+        _check_allowed(table, name, feature, known)
     try:
         schema = events.select(*[column for feature in table.features.values() for column in _columns(feature)]).schema
     except Exception:  # noqa: BLE001  # which one it was is found below
         return {name: _type(events, table, name) for name in table.features}
     return dict(zip(table.features, [field.dataType for field in schema][::2], strict=True))
+
+
+def _check_allowed(table: FeatureTable, name: str, feature: Feature, known: Sequence[str]) -> None:
+    for text in ("true" if feature.argument == "*" else feature.argument, feature.where or "true"):
+        try:
+            row_expression(text, known)
+        except NotAllowedError as error:
+            raise FeatureError(
+                f"The feature {name} of {table.name} cannot be computed.", where=table.at("features", name),
+                found=error.found, expected=error.expected,
+            ) from error  # fmt: skip
 
 
 def _type(events: DataFrame, table: FeatureTable, name: str) -> T.DataType:

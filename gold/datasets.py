@@ -19,6 +19,8 @@ from assay.errors import FeatureError
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
+from assay.sql_expression import NotAllowedError
+from assay.sql_query import query
 from assay.stages import run_stage
 from assay.tables import literal, quoted
 from gold.retrieval import retrieve
@@ -111,12 +113,17 @@ def _key(stage: str, model: Model, as_of: datetime) -> str:
 
 def _spine(lakehouse: Lakehouse, model: Model, which: str, as_of: datetime) -> DataFrame:
     """The rows of one of the model's queries over silver as of the run."""
-    query = model.spine.train if which == "train" else model.spine.score
+    text = model.spine.train if which == "train" else model.spine.score
     names = [name for name in lakehouse.config.sources if lakehouse.tables.exists(f"silver.{name}__history")]
     for name in names:
         as_known(lakehouse.tables.read(f"silver.{name}__history"), as_of).createOrReplaceTempView(name)
     try:
-        spine = lakehouse.spark.sql(_AS_OF.sub(literal(as_of), query))
+        spine = query(lakehouse.spark, _AS_OF.sub(literal(as_of), text), names)
+    except NotAllowedError as error:
+        raise FeatureError(
+            f"The spine of model {model.name} cannot be used.", where=model.at("spine", which),
+            found=error.found, expected=error.expected,
+        ) from error  # fmt: skip
     except PySparkException as error:
         raise FeatureError(
             f"The spine of model {model.name} is not a query that Spark understands.",

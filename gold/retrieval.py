@@ -1,11 +1,12 @@
 """Features of a spine through Feast: one row in, one row out, the same for training and for scoring."""
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay.config import Model
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
+from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import only_row, quoted
 from gold.store import apply, feature_store
 
@@ -40,7 +41,17 @@ def retrieve(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
     kept = [F.col(quoted(name)) for name in spine.columns if name != "as_of"]
     features = [F.col(quoted(name)) for name in input_columns(lakehouse, model)]
     wide = found.select(*kept, F.col("event_timestamp").alias("as_of"), *features)
-    return wide.select("*", *[F.expr(expression).alias(name) for name, expression in model.request.items()])
+    return wide.select("*", *[_request(model, name, wide.columns).alias(name) for name in model.request])
+
+
+def _request(model: Model, name: str, columns: list[str]) -> Column:
+    try:
+        return row_expression(model.request[name], columns)
+    except NotAllowedError as error:
+        raise FeatureError(
+            f"The input {name} of model {model.name} cannot be used.", where=model.at("request", name),
+            found=error.found, expected=error.expected,
+        ) from error  # fmt: skip
 
 
 def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:

@@ -1,6 +1,7 @@
 """A bronze batch to typed, derived and checked rows: one projection over another, no Spark job."""
 
 from collections.abc import Mapping
+from itertools import takewhile
 from types import MappingProxyType
 
 from pyspark.sql import Column as SparkColumn
@@ -10,6 +11,7 @@ from pyspark.sql import functions as F
 from assay.config import Source
 from assay.config.origins import AvailableAfterEvent, AvailableColumn
 from assay.errors import ContractError
+from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import literal, quoted
 from silver.checks import Check, Value, checks_of
 from silver.parse import text_of, typed
@@ -103,14 +105,20 @@ def label_of(reason: SparkColumn) -> SparkColumn:
 
 
 def _derive(frame: DataFrame, source: Source, name: str, expression: str) -> DataFrame:
+    known = [*source.columns, *takewhile(lambda other: other != name, source.derived)]
     try:
-        return frame.select("*", F.expr(expression).alias(name))
+        return frame.select("*", row_expression(expression, known).alias(name))
+    except NotAllowedError as error:
+        raise ContractError(
+            f"The derived column {name} of source {source.name} cannot be computed.", where=source.at("derived", name),
+            found=error.found, expected=error.expected,
+        ) from error  # fmt: skip
     except Exception as error:
         raise ContractError(
             f"The derived column {name} of source {source.name} cannot be computed.",
             where=source.at("derived", name),
             found=f"{expression}: {str(error).splitlines()[0]}",
-            expected="a Spark SQL expression over " + ", ".join((*source.columns, *source.derived)),
+            expected="a Spark SQL expression over " + ", ".join(known),
         ) from error
 
 

@@ -242,9 +242,19 @@ def test_compute_takes_a_source_that_has_a_column_named_event_timestamp(spark: S
     assert collected(compute(history, table, "event_timestamp", AS_OFS[:1])) == {(1, "k", AS_OFS[0]): (1,)}
 
 
-@pytest.mark.parametrize("feature", [{"mean": "arr_dely"}, {"mean": "x", "where": "arr_dely > 1"}, {"sum": "x +"}])
-def test_compute_says_which_feature_does_not_fit_its_source(spark: SparkSession, feature: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("feature", "expected"),
+    [
+        ({"mean": "flags"}, "did you mean 'flag'?"),
+        ({"mean": "x", "where": "uuid() > 1"}, "a function of the lists in assay/sql_expression.py"),
+        ({"sum": "x +"}, "a SQL expression"),
+        ({"mean": "x", "where": "at > true"}, "a SQL expression over case, name, at, x, y, d, flag, valid_from"),
+    ],
+)
+def test_compute_says_which_feature_does_not_fit_its_source(
+    spark: SparkSession, feature: dict[str, str], expected: str
+) -> None:
     with pytest.raises(FeatureError) as raised:
         compute(frame(spark, []), definition(feature), "at", AS_OFS)
     assert raised.value.what == "The feature f0 of delays cannot be computed."
-    assert str(raised.value.expected).startswith("a SQL expression over case, name, at, x, y, d, flag, valid_from")
+    assert str(raised.value.expected).startswith(expected)

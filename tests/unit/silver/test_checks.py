@@ -200,11 +200,11 @@ def test_a_condition_between_columns_fails_only_where_it_is_false(spark: SparkSe
     [
         ("least <= moost", "the column moost", "did you mean 'most'?"),
         ("lenght(least) > 1", "the function lenght", "did you mean 'length'?"),
-        ("reflect('java.lang.System', 'exit', 1) = ''", "the function reflect", "known: "),
-        ("rand() < 0.5", "the function rand", "did you mean 'round'?"),
+        ("reflect('java.lang.System', 'exit', 1) = ''", "the function reflect", "a function of the lists"),
+        ("rand() < 0.5", "the function rand", "did you mean 'rpad'?"),
         ("least > (select 1)", "least > (select 1)", "an expression over the values of one row"),
         ("exists(select 1)", "exists(select 1)", "an expression over the values of one row"),
-        ("least > 1; drop table x", "least > 1; drop table x: ", "a SQL condition"),
+        ("least > 1; drop table x", "least > 1; drop table x: ", "a SQL expression"),
         ("sum(least) over () > 1", "sum(least) over ()", "an expression over the values of one row"),
     ],
 )

@@ -213,7 +213,15 @@ def test_check_batch_says_which_derived_column_cannot_be_computed(spark: SparkSe
     with pytest.raises(ContractError) as raised:
         check_batch(bronze(spark), contract(derived={"departure": "dely + 1"}), NEW_YORK)
     assert raised.value.what == "The derived column departure of source delays cannot be computed."
-    assert raised.value.expected == "a Spark SQL expression over carrier, day, leaves, delay, departure"
+    assert (raised.value.found, raised.value.expected) == ("the column dely", "did you mean 'delay'?")
+    with pytest.raises(ContractError) as raised:
+        check_batch(bronze(spark), contract(derived={"departure": "day + true"}), NEW_YORK)
+    assert raised.value.what == "The derived column departure of source delays cannot be computed."
+    assert raised.value.expected == "a Spark SQL expression over carrier, day, leaves, delay"
+    with pytest.raises(ContractError, match="cannot be computed"):  # what is derived below it, or bronze's own
+        check_batch(bronze(spark), contract(derived={"departure": "later", "later": "day"}), NEW_YORK)
+    with pytest.raises(ContractError, match="cannot be computed"):
+        check_batch(bronze(spark), contract(derived={"departure": "source_position"}), NEW_YORK)
 
 
 def test_check_batch_takes_columns_named_like_words_of_its_own(spark: SparkSession) -> None:

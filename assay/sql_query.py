@@ -1,0 +1,103 @@
+"""SQL queries from configuration: one select over tables that it is given, parsed by Spark before it is run.
+
+A query may join, group and order, and changes nothing: no command, no file or catalog by its name, no program, no
+function that reads the machine or the clock.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pyspark.errors import ParseException
+from pyspark.sql import DataFrame, SparkSession
+
+from assay.errors import nearest
+from assay.sql_expression import (
+    FUNCTIONS,
+    KINDS,
+    NotAllowedError,
+    check_node,
+    dotted,
+    first_line,
+    nearest_function,
+    parser,
+)
+
+AGGREGATES = frozenset({
+    "any", "any_value", "approx_count_distinct", "array_agg", "avg", "bool_and", "bool_or", "collect_list",
+    "collect_set", "corr", "count", "count_if", "covar_pop", "covar_samp", "every", "first", "first_value", "last",
+    "last_value", "max", "max_by", "mean", "median", "min", "min_by", "mode", "percentile", "percentile_approx",
+    "percentile_cont", "percentile_disc", "some", "std", "stddev", "stddev_pop", "stddev_samp", "sum", "try_avg",
+    "try_sum", "var_pop", "var_samp", "variance",
+})  # fmt: skip
+WINDOWS = frozenset(
+    {"cume_dist", "dense_rank", "lag", "lead", "nth_value", "ntile", "percent_rank", "rank", "row_number"}
+)
+NESTED = frozenset({
+    "aggregate", "array", "array_distinct", "array_max", "array_min", "array_position", "array_sort", "cardinality",
+    "element_at", "exists", "explode", "explode_outer", "filter", "flatten", "forall", "get", "inline", "map_keys",
+    "map_values", "named_struct", "posexplode", "reduce", "sequence", "slice", "sort_array", "split", "stack", "struct",
+    "transform",
+})  # fmt: skip
+
+_FUNCTIONS = FUNCTIONS | AGGREGATES | WINDOWS | NESTED
+_KINDS = KINDS | frozenset({
+    "Alias", "AttributeReference", "CreateNamedStruct", "Cube", "CurrentRow$", "Exists", "GroupingSets", "InSubquery",
+    "LambdaFunction", "ListQuery", "MultiAlias", "Rollup", "ScalarSubquery", "SortOrder", "SpecifiedWindowFrame",
+    "UnboundedFollowing$", "UnboundedPreceding$", "UnresolvedAlias", "UnresolvedExtractValue", "UnresolvedGenerator",
+    "UnresolvedNamedLambdaVariable", "UnresolvedOrdinal", "UnresolvedStar", "UnspecifiedFrame$", "WindowExpression",
+    "WindowSpecDefinition",
+})  # fmt: skip
+"""What the expressions of a query may be made of, as Spark's parser names it."""
+
+_STEPS = frozenset({
+    "Aggregate", "Distinct", "Except", "Filter", "Generate", "GlobalLimit", "Intersect", "Join", "LateralJoin",
+    "LocalLimit", "LocalRelation", "Offset", "OneRowRelation", "Pivot", "Project", "Sort", "SubqueryAlias", "Union",
+    "Unpivot", "UnresolvedHaving", "UnresolvedHint", "UnresolvedInlineTable", "UnresolvedQualify",
+    "UnresolvedRelation", "UnresolvedSubqueryColumnAliases", "UnresolvedWith",
+})  # fmt: skip
+"""What a query may do."""
+
+
+def query(spark: SparkSession, text: str, tables: Iterable[str]) -> DataFrame:
+    """The answer to a query over given tables, not yet worked out.
+
+    Args:
+        spark: The session, which knows the tables by their names.
+        text: One select.
+        tables: Names that it may read from.
+
+    Raises:
+        NotAllowedError: It is no query, or has a table, a function or a construct that it may not have.
+    """
+    try:
+        tree = parser().parsePlan(text)
+    except ParseException as error:
+        raise NotAllowedError(first_line(error), "a select over " + ", ".join(sorted(tables))) from error
+    _check(tree, text, {name.lower() for name in tables})
+    return spark.sql(text)
+
+
+def _check(tree: Any, text: str, tables: set[str]) -> None:
+    """Raise unless a query is allowed; what `with` names may be read below it."""
+    kind = str(tree.nodeName())
+    if kind not in _KINDS | _STEPS:
+        raise NotAllowedError(f"{kind} in {' '.join(text.split())}"[:200], "a select over " + ", ".join(sorted(tables)))
+    check_node(tree, kind, text, _FUNCTIONS)
+    if kind == "UnresolvedWith":
+        named = (part.alias() for part in _all(tree.innerChildren()) if part.nodeName() == "SubqueryAlias")
+        tables = tables | {str(name).lower() for name in named}
+    if kind == "UnresolvedRelation" and (name := dotted(tree.multipartIdentifier())).lower() not in tables:
+        raise NotAllowedError(f"the table {name}", nearest(name, tables))
+    if kind == "UnresolvedGenerator" and (called := str(tree.name().funcName()).lower()) not in _FUNCTIONS:
+        raise NotAllowedError(f"the function {called}", nearest_function(called, _FUNCTIONS))
+    for node in (
+        *_all(tree.children()),
+        *_all(tree.innerChildren()),
+        *(_all(tree.expressions()) if kind in _STEPS else ()),
+    ):
+        _check(node, text, tables)
+
+
+def _all(found: Any) -> Iterator[Any]:
+    for place in range(found.size()):
+        yield found.apply(place)
