@@ -1,10 +1,12 @@
 """The lakehouse's tables by their SQL names, and questions asked of them."""
 
+from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
 from pyspark.errors import PySparkException
 
+from assay.csv_export import write_csv
 from assay.errors import TableError
 from assay.files import file_system
 from assay.lakehouse import Lakehouse
@@ -59,6 +61,19 @@ def _forget_others(lakehouse: Lakehouse) -> None:
     spark.conf.set(_REGISTERED, lakehouse.root)
 
 
+def export(lakehouse: Lakehouse, query: str, path: Path) -> int:
+    """Write all rows of an answer to a CSV file; returns how many.
+
+    Raises:
+        TableError: Spark does not understand the query.
+    """
+    names = register(lakehouse)
+    try:
+        return write_csv(lakehouse.spark.sql(query), path)
+    except PySparkException as error:
+        raise _unanswered(error, names) from error
+
+
 def ask(lakehouse: Lakehouse, query: str, limit: int) -> tuple[list[str], list[list[Any]], bool]:
     """Column names, at most `limit` rows, and whether there are more.
 
@@ -70,12 +85,16 @@ def ask(lakehouse: Lakehouse, query: str, limit: int) -> tuple[list[str], list[l
         frame = lakehouse.spark.sql(query)
         rows = frame.limit(limit + 1).collect()
     except PySparkException as error:
-        raise TableError(
-            "The query cannot be answered.",
-            found=str(error).partition(" SQLSTATE")[0].splitlines()[0],
-            expected="SQL over " + (", ".join(names) if names else "tables, of which there are none yet"),
-        ) from error
+        raise _unanswered(error, names) from error
     return frame.columns, [list(row) for row in rows[:limit]], len(rows) > limit
+
+
+def _unanswered(error: PySparkException, names: list[str]) -> TableError:
+    return TableError(
+        "The query cannot be answered.",
+        found=str(error).partition(" SQLSTATE")[0].splitlines()[0],
+        expected="SQL over " + (", ".join(names) if names else "tables, of which there are none yet"),
+    )
 
 
 def as_text(columns: list[str], rows: list[list[Any]]) -> str:

@@ -28,6 +28,7 @@ COMMANDS = {
     "backfill": "history in one pass: land, clean and build features for a range of nights",
     "dbt": "run dbt on the lakehouse's tables: assay dbt build",
     "report": "write the page of a night",
+    "quarantine": "look at what was refused, and take it in: assay quarantine ls",
     "sql": 'ask the tables: assay sql "select …"',
     "schema": "write the JSON Schemas of the configuration files",
 }

@@ -8,6 +8,7 @@ if __name__ == "__main__":
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from assay.cli import parser, run
 from assay.lakehouse import open_lakehouse
@@ -20,9 +21,11 @@ def main(arguments: Sequence[str]) -> None:
     from gold.aggregates import check_aggregates
     from model.gates import check_gates
     from silver.checks import check_handling
+    from silver.user_suites import check_suites
 
     for source in config.sources.values():
         check_handling(source)
+        check_suites(source, Path(given.conf_dir))
     for table in config.features.values():
         check_aggregates(table)
     for model in config.models.values():

@@ -20,6 +20,8 @@ from silver.transform import label_of
 from silver.versions import DUPLICATE, PLACE, SUPERSEDED, UNCHANGED, VERSION, Rules, chain, needed
 
 FLAGS = "_flags"
+REPLAY = "replay"
+"""The stage that cleans batches again."""
 FATES = (VERSION, UNCHANGED, DUPLICATE, SUPERSEDED)
 
 
@@ -59,7 +61,7 @@ def write_history(
         *[quoted(name) for name in (*source.columns, *source.derived)],
         F.transform("flags", label_of).alias(FLAGS), *PLACE,
     )  # fmt: skip
-    begun = _was_begun(lakehouse, table, batch, outcome)
+    begun = was_begun(lakehouse, table, batch, outcome)
     existing = _existing(lakehouse, table, source, batch, incoming, counts, begun=begun)
     snapshots: list[datetime] = []
     if source.history == "snapshot":
@@ -91,13 +93,13 @@ def _count_fates(records: DataFrame) -> tuple[Fates, int]:
     return Fates(*[row[fate] for fate in FATES]), row["changes"]
 
 
-def _was_begun(lakehouse: Lakehouse, table: str, batch: int, outcome: Outcome) -> bool:
-    """Whether a run that did not come to the batch's end has written some of it to the history."""
+def was_begun(lakehouse: Lakehouse, table: str, batch: int, outcome: Outcome) -> bool:
+    """Whether a table has some of a batch: a run that did not come to the batch's end has written it, or it is replayed."""
     if not lakehouse.tables.exists(table):
         return False
     mine = [made for made in outcome.targets if made.table == table]
     newest = mine[-1] if mine else ledger.known(lakehouse, [outcome.as_of]).newest.get(table)
-    if newest is not None and newest.version == lakehouse.tables.version(table):
+    if outcome.stage != REPLAY and newest is not None and newest.version == lakehouse.tables.version(table):
         return False
     return not lakehouse.tables.read(table).where(F.col("batch") == batch).isEmpty()
 

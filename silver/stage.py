@@ -5,6 +5,7 @@ says nothing new, or in `silver.<source>__quarantine` with every reason. The num
 All writes of a batch can be repeated: after a crash the same batch is done again and changes nothing that was done.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -17,8 +18,8 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import Source
 from assay.config.related import waves
+from assay.config.version import contract_version
 from assay.errors import TableError
-from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage, side_by_side
@@ -27,9 +28,11 @@ from silver import expectations
 from silver.check_result import CheckResult
 from silver.checks import check_handling
 from silver.freshness import check_freshness
-from silver.history import check_rows, history_of, write_history
-from silver.measure import Counts, count, enforce, results
-from silver.transform import check_batch, register_functions
+from silver.history import REPLAY, history_of, was_begun, write_history
+from silver.measure import count, enforce, results
+from silver.quarantine import quarantine_of, write_quarantine
+from silver.transform import accepted_rows, check_batch, register_functions
+from silver.user_suites import check_suites, run_suites
 
 FILES = "ops.files"
 
@@ -61,8 +64,15 @@ def docs_folder(lakehouse: Lakehouse) -> Path:
 def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     for source in lakehouse.config.sources.values():
         check_handling(source)
+        check_suites(source, lakehouse.conf_dir)
     register_functions(lakehouse.spark, lakehouse.time_zone)
-    pending = _pending(lakehouse, outcome)
+    clean_batches(lakehouse, _pending(lakehouse, outcome), outcome)
+    for source in lakehouse.config.sources.values():
+        check_freshness(lakehouse, source, outcome)
+
+
+def clean_batches(lakehouse: Lakehouse, pending: Mapping[str, Sequence[int]], outcome: Outcome) -> None:
+    """Clean some batches of some sources, and publish what the checks found."""
 
     def clean_source(source: Source) -> list[Cleaned]:
         return [_clean(lakehouse, source, batch, outcome) for batch in pending[source.name]]
@@ -83,8 +93,6 @@ def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     ]  # fmt: skip
     if published:
         expectations.publish(docs_folder(lakehouse), published)
-    for source in lakehouse.config.sources.values():
-        check_freshness(lakehouse, source, outcome)
 
 
 def _pending(lakehouse: Lakehouse, outcome: Outcome) -> dict[str, list[int]]:
@@ -111,10 +119,12 @@ def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -
     with held(checked) as judged:
         counts = count(judged, source)
         enforce(source, batch, counts, checks)
+        if source.expectations:
+            run_suites(lakehouse, source, batch, accepted_rows(judged, source), counts.rows - counts.rejected, outcome)
         fates, written = write_history(lakehouse, source, batch, judged, counts, outcome)
-        targets = [written]
-        if counts.rejected:
-            targets.append(_write_quarantine(lakehouse, source, batch, judged, counts, outcome.as_of))
+        targets = [] if outcome.stage == REPLAY else [written]  # the newest is what _pending goes on from
+        if counts.rejected or was_begun(lakehouse, quarantine_of(source.name), batch, outcome):
+            targets.append(write_quarantine(lakehouse, source, batch, judged, counts, outcome))
     if counts.rows != fates.rows + counts.rejected:
         raise TableError(
             f"The rows of a batch of {source.name} do not add up.",
@@ -128,6 +138,7 @@ def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -
         source.name, batch, landed=counts.rows, accepted=fates.version, quarantined=counts.rejected,
         duplicates=fates.no_version, unchanged=fates.unchanged, superseded=fates.superseded, flagged=counts.flagged,
     )  # fmt: skip
+    outcome.measure(source.name, batch, label=contract_version(source, lakehouse.time_zone), contract=1)
     kept = {(check.name, check.column) for check in checks if check.flags}
     for (check, column), (rows, _) in counts.failures.items():
         what = "flagged" if (check, column) in kept else "rejected"
@@ -147,16 +158,3 @@ def _with_declared_columns(bronze: DataFrame, source: Source) -> DataFrame:
     """Columns that the contract has gained since the batch was landed are NULL in it."""
     gained = [name for name in source.columns if name not in bronze.columns]
     return bronze.withColumns({name: F.lit(None).cast("string") for name in gained})
-
-
-def _write_quarantine(
-    lakehouse: Lakehouse, source: Source, batch: int, checked: DataFrame, counts: Counts, as_of: datetime
-) -> Target:
-    table = f"silver.{source.name}__quarantine"
-    rejected = checked.where(F.col("reasons").isNotNull()).select(
-        "reasons", "raw", "source_file", "source_position", "batch", "available_at",
-        F.lit(as_of).alias("as_of"),
-    )  # fmt: skip
-    commit = lakehouse.tables.replace(table, rejected, slice_of={"batch": [batch]})
-    check_rows(table, batch, commit.rows, counts.rejected)
-    return Target(source.name, f"batch {batch}", table, commit.version)

@@ -17,8 +17,8 @@ from silver.checks import Check, Value, checks_of
 from silver.parse import text_of, typed
 from silver.references import with_referenced
 
-REASON = "struct<check: string, column: string, value: string, message: string>"
 NO_HISTORY: Mapping[str, DataFrame] = MappingProxyType({})
+REASON = "struct<check: string, column: string, value: string, message: string, severity: string>"
 ORIGIN = ("source_file", "source_position", "batch")
 
 
@@ -74,6 +74,7 @@ def check_batch(
         F.struct(
             F.lit("record").alias("check"), F.lit(None).cast("string").alias("column"),
             F.lit(None).cast("string").alias("value"), F.col("corrupt").alias("message"),
+            F.lit("quarantine").alias("severity"),
         ).cast(REASON)
     )  # fmt: skip
     readable = F.col("corrupt").isNull()
@@ -88,6 +89,12 @@ def check_batch(
         F.when(F.col("reasons").isNotNull(), kept).alias("raw"),
         "reasons", "flags",
     ), checks  # fmt: skip
+
+
+def accepted_rows(judged: DataFrame, source: Source) -> DataFrame:
+    """The accepted rows of a batch that `check_batch` has judged, as people know them: values and where they came from."""
+    names = [*source.columns, *source.derived]
+    return judged.where(F.col("reasons").isNull()).select(*map(quoted, names), "valid_from", *ORIGIN)
 
 
 def _failing(checks: list[Check]) -> SparkColumn:
@@ -139,4 +146,5 @@ def _reason(item: Check) -> SparkColumn:
     return F.struct(
         F.lit(item.name).alias("check"), F.lit(item.column).alias("column"),
         (F.lit(None) if item.shown is None else item.shown).alias("value"), F.lit(item.message).alias("message"),
+        F.lit(item.handling.severity).alias("severity"),
     ).cast(REASON)  # fmt: skip

@@ -10,6 +10,7 @@ from assay.config.features import Feature, FeatureTable
 from assay.config.lakehouse import LakehouseFile
 from assay.config.model import Model
 from assay.config.source import Source
+from assay.config.suites import UserSuite
 from assay.times import DURATION_PATTERN
 
 FILES: dict[str, type[Config]] = {
@@ -27,6 +28,7 @@ _SHORT: dict[type[Config], dict[str, Any]] = {
     Handling: {"enum": list(get_args(Severity))},
     Length: {"type": "integer", "minimum": 0},
     Freshness: {"type": "string", "pattern": DURATION_PATTERN},
+    UserSuite: {"type": "string"},
 }
 """Models that can be written as one text."""
 

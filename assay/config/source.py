@@ -9,6 +9,7 @@ from assay.config.base import Document, Identifier
 from assay.config.checks import Freshness, Reference, RowCheck
 from assay.config.column import Column, Derived
 from assay.config.origins import AvailableAfterEvent, AvailableColumn, ComeFrom
+from assay.config.suites import UserSuite
 
 RESERVED = {
     "source_file", "source_position", "batch", "available_at", "landed_at", "valid_from", "valid_to",
@@ -60,6 +61,8 @@ class Source(Document):
 
     freshness: Freshness | None = None
     """How old the newest event may be: `36h`."""
+    expectations: tuple[UserSuite, ...] = ()
+    """Great Expectations suites of your own, run on the accepted rows of every batch before silver is written."""
 
     @field_validator("derived", mode="before")
     @classmethod

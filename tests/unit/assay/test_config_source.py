@@ -76,6 +76,7 @@ def test_source_reads_short_and_long_forms(tmp_path: Path) -> None:
         "sequence": None,
         "references": {},
         "freshness": None,
+        "expectations": (),
     }
     assert source.raw_names == {"meter": "meter", "hour": "hour", "value": "Value (kWh)"}
 

@@ -56,8 +56,10 @@ def checked(frame: DataFrame, source: Source) -> list[dict[str, Any]]:
     ]
 
 
-def reason(name: str, column: str | None, value: str | None, message: str) -> dict[str, str | None]:
-    return {"check": name, "column": column, "value": value, "message": message}
+def reason(
+    name: str, column: str | None, value: str | None, message: str, severity: str = "quarantine"
+) -> dict[str, str | None]:
+    return {"check": name, "column": column, "value": value, "message": message, "severity": severity}
 
 
 ROWS: tuple[tuple[str | None, ...], ...] = (
@@ -175,8 +177,8 @@ def test_a_flagged_row_is_kept_unless_it_breaks_another_check(spark: SparkSessio
         ("UA", "2013-03-01", "2400", "4000"), ("UA", "2013-03-01", "517", "5000"), ("ua", "2013-03-01", "517", "4000"),
         ("UA", "2013-03-01", "517", "NA"),
     ]  # fmt: skip
-    above = reason("max", "delay", "4000", "is above 3000")
-    late = reason("on_time", None, None, "does not hold: delay <= 4000 or leaves > 600")
+    above = reason("max", "delay", "4000", "is above 3000", "flag")
+    late = reason("on_time", None, None, "does not hold: delay <= 4000 or leaves > 600", "flag")
     found = checked(bronze(spark, *rows), source)
     assert [row["flags"] for row in found] == [[above], [{**above, "value": "5000"}, late], [above], None]
     assert [row["reasons"] is None for row in found] == [True, True, False, True]
