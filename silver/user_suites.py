@@ -25,6 +25,7 @@ from silver.check_result import IDS
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
 _MOST_BYTES = 5_000_000
 _LONGEST = 300
@@ -93,8 +94,7 @@ def run_suites(
     for place, item in enumerate(source.expectations):
         expectations = read_suite(source, place, item, lakehouse.conf_dir)
         with _one_at_a_time:
-            suite, result = _validate(f"{source.name}.{item.name}", expectations, accepted)
-            failing = [failure for each in result.results if (failure := _failure(each))]
+            suite, result, failing = _validate(f"{source.name}.{item.name}", expectations, accepted)
             _publish(lakehouse, source, batch, item, suite, result, rows, failing, outcome)
         outcome.measure(
             source.name, batch, label=f"suite:{item.name}", expectations=len(expectations), unmet=len(failing)
@@ -115,54 +115,66 @@ def run_suites(
 
 def _validate(
     name: str, expectations: Sequence[dict[str, Any]], rows: DataFrame
-) -> "tuple[ExpectationSuite, ExpectationSuiteValidationResult]":
-    """What the library finds; an expectation that it does not know is a failure among the results."""
-    import great_expectations as gx
+) -> "tuple[ExpectationSuite, ExpectationSuiteValidationResult, list[_Failure]]":
+    """The suite, what the library finds of what it knows, and what was not met."""
     from great_expectations.core import ExpectationSuite, ExpectationSuiteValidationResult
-    from great_expectations.exceptions import GreatExpectationsError
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    known, unknown = [], []
-    for place, each in enumerate(expectations):
-        configured = ExpectationConfiguration(
-            type=each["type"], kwargs=each.get("kwargs", {}), meta=each.get("meta"),
-            description=each.get("description"), severity=each.get("severity", "critical"),
-            id=str(uuid.uuid5(IDS, f"{name} {place}")),
-        )  # fmt: skip
-        try:  # a suite leaves out without a word what it does not know
-            configured.to_domain_obj()
-            known.append(configured)
-        except (GreatExpectationsError, ValueError, TypeError) as error:
-            unknown.append(_unknown(configured, error))
+    known, failing = _known(name, expectations)
     suite = ExpectationSuite(name=name, expectations=known, id=str(uuid.uuid5(IDS, name)))
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    source = context.data_sources.add_spark(name, persist=False)
-    whole = source.add_dataframe_asset("accepted").add_batch_definition_whole_dataframe("batch")
+    context = _context()
+    whole = (
+        context.data_sources.add_spark(name, persist=False)
+        .add_dataframe_asset("accepted")
+        .add_batch_definition_whole_dataframe("batch")
+    )
     before = _views(rows)
     try:
         found = whole.get_batch({"dataframe": rows}).validate(suite, result_format="SUMMARY")
     finally:
         for view in _views(rows) - before:
             rows.sparkSession.catalog.dropTempView(view)
-    results = [*found.results, *unknown]
-    passed = sum(bool(each.success) for each in results)
+    failing = [*(failure for each in found.results if (failure := _failure(each))), *failing]
+    total, passed = len(expectations), len(expectations) - len(failing)
     statistics = {
-        "evaluated_expectations": len(results), "successful_expectations": passed,
-        "unsuccessful_expectations": len(results) - passed, "success_percent": 100.0 * passed / len(results),
+        "evaluated_expectations": total, "successful_expectations": passed,
+        "unsuccessful_expectations": len(failing), "success_percent": 100.0 * passed / total,
     }  # fmt: skip
-    return suite, ExpectationSuiteValidationResult(
-        success=passed == len(results), results=results, suite_name=name, statistics=statistics, meta=found.meta
+    result = ExpectationSuiteValidationResult(
+        success=not failing, results=found.results, suite_name=name, statistics=statistics, meta=found.meta
     )
+    return suite, result, failing
 
 
-def _unknown(configured: Any, error: Exception) -> "ExpectationValidationResult":
-    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+def _known(
+    name: str, expectations: Sequence[dict[str, Any]]
+) -> "tuple[list[ExpectationConfiguration], list[_Failure]]":
+    """The expectations that the library knows; a suite would leave out the others without a word."""
+    from great_expectations.exceptions import GreatExpectationsError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    why = {"raised_exception": True, "exception_message": str(error), "exception_traceback": ""}
-    return ExpectationValidationResult(
-        success=False, expectation_config=configured, result={}, meta={}, exception_info=why
-    )
+    known, unknown = [], []
+    for place, each in enumerate(expectations):
+        told = {key: each[key] for key in ("meta", "description", "severity") if each.get(key) is not None}
+        try:
+            configured = ExpectationConfiguration(
+                type=each["type"], kwargs=each.get("kwargs", {}), id=str(uuid.uuid5(IDS, f"{name} {place}")), **told
+            )
+            configured.to_domain_obj()
+            known.append(configured)
+        except (GreatExpectationsError, ValueError, TypeError) as error:
+            unknown.append(_Failure(each["type"], f"could not be evaluated: {error}"[:_LONGEST], 1))
+    return known, unknown
+
+
+def _context() -> Any:
+    """A project that lives as long as a call: nothing stored, nothing told to anybody, no progress bar."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+
+    settings = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults(), analytics_enabled=False)
+    context = gx.get_context(mode="ephemeral", project_config=settings)
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
 
 
 def _views(rows: DataFrame) -> set[str]:
@@ -211,7 +223,7 @@ def _publish(
     entry = data_docs.Entry(
         lakehouse=lakehouse.name, source=f"{source.name}.{item.name}",
         description=f"The suite {item.suite} on the accepted rows of {source.name}.", batch=batch,
-        as_of=outcome.as_of, run_id=outcome.run_id, rows=rows, checks=len(result.results),
+        as_of=outcome.as_of, run_id=outcome.run_id, rows=rows, checks=result.statistics["evaluated_expectations"],
         failing=tuple((each.label, each.rows) for each in failing),
     )  # fmt: skip
     data_docs.write(lakehouse.folder("expectations"), [data_docs.Page(entry=entry, suite=suite, validation=result)])
