@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 
 from assay.config import Source
 from assay.config.base import Config
+from assay.errors import AssayError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from bronze.seen import Seen
@@ -69,6 +70,9 @@ class Kind:
     changed: Callable[[Lakehouse, Sequence[Delivery]], set[str]] = lambda _lakehouse, _deliveries: set()
     """Names of what changed while it was landed: then nothing of it counts."""
 
+    failure: Callable[[Lakehouse, Sequence[Delivery], Exception], AssayError | None] = lambda *_: None
+    """The error to tell where Spark fails to read; None where it is not the source's."""
+
 
 KINDS: dict[type[Config], Kind] = {}
 """Model of a contract's `from` -> the kind."""
@@ -79,10 +83,10 @@ def kind_of(source: Source) -> Kind:
     return KINDS[type(source.come_from)]
 
 
-def bronze_schema(source: Source, more: str = "") -> str:
-    """The columns of `bronze.<source>` but the batch's own, as DDL."""
+def bronze_schema(source: Source) -> str:
+    """The columns of `bronze.<source>` that records of files have, as DDL."""
     columns = [f"`{name}` string" for name in source.columns]
     return ", ".join([
         *columns, "extra map<string, string>", "corrupt string", "raw string", "source_file string",
-        "source_position bigint", "available_at timestamp", *([more] if more else []),
+        "source_position bigint", "available_at timestamp",
     ])  # fmt: skip

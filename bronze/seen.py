@@ -30,8 +30,8 @@ class Seen:
 
     last_batch: int
 
-    landings: tuple[tuple[int, str, str], ...] = ()
-    """Of sources besides files: batch, the name of what was read and how far, in order."""
+    landings: tuple[tuple[int, str, str, int], ...] = ()
+    """Of sources besides files, in order: batch, the name of what was read, how far, and the rows landed."""
 
 
 def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
@@ -51,7 +51,7 @@ def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
             ),
             F.max("batch").alias("last_batch"),
             F.collect_list(
-                F.when(read_to.isNotNull(), F.struct("batch", "source_file", read_to.alias("read_to")))
+                F.when(read_to.isNotNull(), F.struct("batch", "source_file", read_to.alias("read_to"), "records"))
             ).alias("landings"),
         )
         .collect()
@@ -69,7 +69,11 @@ def seen_files(lakehouse: Lakehouse) -> dict[str, Seen]:
                 for file in sorted(row["landed"], key=lambda file: int(file["batch"]))
             },
             row["last_batch"] or 0,
-            tuple(sorted((int(at["batch"]), at["source_file"], at["read_to"]) for at in row["landings"])),
+            tuple(
+                sorted(
+                    (int(at["batch"]), at["source_file"], at["read_to"], int(at["records"])) for at in row["landings"]
+                )
+            ),
         )
         for row in rows
     }

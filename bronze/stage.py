@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from assay import ledger
@@ -17,7 +19,7 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage, side_by_side
 from assay.tables import local_frame
-from bronze import files  # noqa: F401  # each makes its kind known
+from bronze import delta, files, jdbc  # noqa: F401  # each makes its kind known
 from bronze.account import account
 from bronze.delivery import KINDS, Delivery, kind_of
 from bronze.seen import FILES, FILES_SCHEMA, Seen, seen_files
@@ -73,13 +75,19 @@ def _land(lakehouse: Lakehouse, deliveries: Sequence[Delivery], outcome: Outcome
     source, batch = deliveries[0].source, deliveries[0].batch or 0
     table = f"bronze.{source.name}"
     landed_at = F.lit(datetime.now(UTC))
-    commit = lakehouse.tables.replace(
-        table,
-        kind_of(source).read(lakehouse, deliveries).withColumns({"batch": F.lit(batch), "landed_at": landed_at}),
-        slice_of={"batch": [batch]},
-        evolve=True,
-        empty=ledger.holds_nothing(lakehouse, table, [outcome.as_of], batch),
-    )
+    kind = kind_of(source)
+    try:
+        commit = lakehouse.tables.replace(
+            table,
+            kind.read(lakehouse, deliveries).withColumns({"batch": F.lit(batch), "landed_at": landed_at}),
+            slice_of={"batch": [batch]},
+            evolve=True,
+            empty=ledger.holds_nothing(lakehouse, table, [outcome.as_of], batch),
+        )
+    except (PySparkException, Py4JError) as error:
+        if told := kind.failure(lakehouse, deliveries, error):
+            raise told from None  # what Spark says besides may show where the source is
+        raise
     counts = {
         row["source_file"]: row
         for row in lakehouse.tables.read(table)

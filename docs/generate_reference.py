@@ -167,7 +167,7 @@ def _ops() -> Iterator[str]:
     yield "## The ledger's tables"
     tables = (
         ("`ops.runs`: a row per run of a stage", ledger.SCHEMA),
-        ("`ops.files`: a row per file seen in a landing folder", seen.FILES_SCHEMA),
+        ("`ops.files`: a row per file, or landing of a table, that was seen and does not wait", seen.FILES_SCHEMA),
         ("`ops.leases`: a row per stage that is running, and who runs it", lease._SCHEMA),  # noqa: SLF001
     )
     for title, schema in tables:

@@ -17,12 +17,15 @@ from assay.lakehouse import open_lakehouse
 def main(arguments: Sequence[str]) -> None:
     """Check the whole configuration, without Spark: files, keys, names, checks, aggregates, gates."""
     given = parser(main.__doc__ or "", as_of=False).parse_args(arguments)
-    config = open_lakehouse(given.conf_dir, given.env).config
+    lakehouse = open_lakehouse(given.conf_dir, given.env)
+    config = lakehouse.config
+    from bronze.database import check_connections
     from gold.aggregates import check_aggregates
     from model.gates import check_gates
     from silver.checks import check_handling
     from silver.user_suites import check_suites
 
+    check_connections(lakehouse)
     for source in config.sources.values():
         check_handling(source)
         check_suites(source, Path(given.conf_dir))

@@ -125,6 +125,8 @@ class DeltaTable(Config):
     @classmethod
     def _confined(cls, path: str) -> str:
         confined = "://" in path or not (path.startswith(("/", "file:")) or ".." in path.split("/"))
+        if re.search(r"://[^/]*:[^/]*@", path):
+            raise ValueError("an address does not hold a password: give storage its credentials by the environment")
         if not path or "\0" in path or not confined:
             raise ValueError(
                 f"{path!r} leaves the landing root; give a path below it, without .., or a URI such as s3a://…"

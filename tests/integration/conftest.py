@@ -1,7 +1,12 @@
 """Whole lakehouses in a folder: real flights, thinned; and a tiny one that a test fills with literal files."""
 
 import csv
+import secrets
 import shutil
+import socket
+import subprocess
+import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -95,3 +100,54 @@ def empty_catalog(spark: SparkSession) -> Iterator[None]:
 def _forget(spark: SparkSession) -> None:
     for schema in SCHEMAS:
         spark.sql(f"DROP DATABASE IF EXISTS {schema} CASCADE")
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A PostgreSQL of this process's own, with a user `reader` that has a password."""
+
+    url: str
+    password: str
+    psql: tuple[str, ...]
+
+    def execute(self, statements: str) -> None:
+        """Run statements as the owner, in one transaction."""
+        subprocess.run([*self.psql, "-c", statements], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server on a port of its own, which asks for passwords, for the whole process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it tells where it puts its lock
+        import pgserver
+        from pgserver._commands import POSTGRES_BIN_PATH, pg_ctl
+
+        folder = Path(tempfile.mkdtemp()) / "data"  # pytest closes its own folders to other users
+        folder.mkdir()
+        server = pgserver.get_server(folder, cleanup_mode=None)
+    (folder / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    run = {"pgdata": folder, "user": server.system_user}
+    pg_ctl(["-w", "-m", "fast", "stop"], **run)
+    options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c timezone=Asia/Tokyo -c datestyle=German"
+    pg_ctl(["-w", "-o", options, "-l", str(folder / "log"), "start"], **run)
+    psql = (
+        str(POSTGRES_BIN_PATH / "psql"),
+        "-h",
+        str(folder),
+        "-p",
+        str(port),
+        "-U",
+        "postgres",
+        "-v",
+        "ON_ERROR_STOP=1",
+    )
+    made = Postgres(f"jdbc:postgresql://127.0.0.1:{port}/postgres", "canary-" + secrets.token_hex(8), psql)
+    made.execute(f"CREATE ROLE reader LOGIN PASSWORD '{made.password}'")
+    made.execute("GRANT pg_read_all_data TO reader")
+    yield made
+    pg_ctl(["-w", "-m", "fast", "stop"], **run)
+    shutil.rmtree(folder.parent)
