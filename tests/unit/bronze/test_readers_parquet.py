@@ -3,11 +3,13 @@
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bronze import parquet
 from bronze.readers import header, records
 from bronze.record import Record
 
@@ -73,3 +75,21 @@ def test_parquet_that_names_a_column_twice_cannot_be_read(tmp_path: Path) -> Non
     pq.write_table(pa.table([pa.array([1]), pa.array([2])], names=["a", "a"]), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match="the header names a column twice: a"):
         header(str(tmp_path), "a.parquet", "parquet")
+
+
+def test_rows_are_taken_as_many_at_a_time_as_their_bytes_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    class Watched(pq.ParquetFile):  # type: ignore[misc]  # pyarrow has no types
+        def iter_batches(self, batch_size: int, row_groups: list[int]) -> Any:
+            taken.append(batch_size)
+            return super().iter_batches(batch_size=batch_size, row_groups=row_groups)
+
+    monkeypatch.setattr(parquet, "BATCH_BYTES", 10_000)
+    monkeypatch.setattr(pq, "ParquetFile", Watched)
+    big = [f"{number}" * 5_000 for number in range(8)]
+    pq.write_table(pa.table({"a": [*big, *["x"] * 8]}), tmp_path / "a.parquet", row_group_size=8, use_dictionary=False)
+    found = list(records(str(tmp_path), "a.parquet", "parquet"))
+    assert [record.position for record in found] == list(range(1, 17))
+    assert [record.values["a"] for record in found] == [*big, *["x"] * 8]
+    assert taken[0] <= 2 < taken[1]
