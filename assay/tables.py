@@ -146,10 +146,12 @@ class Tables:
         target = DeltaTable.forPath(self.spark, self.path(name)).alias("target")
         return target.merge(source.alias("source"), condition)
 
-    def create(self, name: str, schema: T.DataType, partition_by: Sequence[str] = ()) -> None:
+    def create(self, name: str, schema: T.DataType, partition_by: Sequence[str] = (), **properties: str) -> None:
         """Make an empty table unless there is one."""
         if not self.exists(name):
             builder = DeltaTable.createIfNotExists(self.spark).location(self.path(name)).addColumns(schema)
+            for key, value in properties.items():
+                builder = builder.property(key, value)
             builder.partitionedBy(*partition_by).execute()
 
     def _commit(self, name: str, write: Callable[[], None], nothing: Callable[[], bool] = lambda: False) -> Commit:

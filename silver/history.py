@@ -8,13 +8,14 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from assay import ledger
+from assay import constraints, ledger
 from assay.config import Source
 from assay.errors import TableError
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.tables import held, literal, only_row, quoted
+from silver.constraints import PREFIX, constraints_of
 from silver.measure import Counts
 from silver.transform import label_of
 from silver.versions import DUPLICATE, PLACE, SUPERSEDED, UNCHANGED, VERSION, Rules, chain, needed
@@ -62,6 +63,9 @@ def write_history(
         F.transform("flags", label_of).alias(FLAGS), *PLACE,
     )  # fmt: skip
     begun = was_begun(lakehouse, table, batch, outcome)
+    certain = constraints_of(source)
+    if lakehouse.tables.exists(table):
+        constraints.drop_stale(lakehouse.tables, table, PREFIX, certain)
     existing = _existing(lakehouse, table, source, batch, incoming, counts, begun=begun)
     snapshots: list[datetime] = []
     if source.history == "snapshot":
@@ -72,13 +76,18 @@ def write_history(
         if changes or begun:
             within = [] if begun or snapshots else [_key_range(counts.key_range, "target.")]
             version = _merge(lakehouse, table, source, records, within, batch if begun else None)
-        elif fates.rows or not lakehouse.tables.exists(table):
-            added = records.where("is_new").drop("is_new", "changes")
-            commit = lakehouse.tables.append(table, added, evolve=True, partition_by=["fate"])
-            check_rows(table, batch, commit.rows, fates.rows)
-            version = commit.version
         else:
+            added = records.where("is_new").drop("is_new", "changes")
+            if not lakehouse.tables.exists(table):
+                constraints.create(lakehouse.tables, table, added.schema, ["fate"], certain)
             version = lakehouse.tables.version(table)
+            if fates.rows:
+                commit = lakehouse.tables.append(table, added, evolve=True, partition_by=["fate"])
+                check_rows(table, batch, commit.rows, fates.rows)
+                version = commit.version
+    again = outcome.stage == REPLAY
+    known = (*source.columns, *source.derived)
+    outcome.notes += constraints.add_missing(lakehouse.tables, table, PREFIX, certain, known, again=again)
     return fates, Target(source.name, f"batch {batch}", table, version)
 
 
