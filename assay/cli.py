@@ -30,6 +30,7 @@ COMMANDS = {
     "report": "write the page of a night",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",
     "sql": 'ask the tables: assay sql "select …"',
+    "contract": "write what the contracts generate: assay contract docs, assay contract dbt",
     "schema": "write the JSON Schemas of the configuration files",
 }
 """Subcommand -> what it does; each is a module in `jobs`."""

@@ -49,6 +49,7 @@ def build(
     vars: Mapping[str, str] = {},  # noqa: A002  # dbt's own word
     target_dir: Path,
     full_refresh: bool = False,
+    contracts: bool = False,
 ) -> DbtOutcome:
     """Builds and tests every model of the project; same project, same tables as a plain `dbt build`.
 
@@ -59,6 +60,7 @@ def build(
         vars: Variables of the project.
         target_dir: Where dbt writes what it compiled.
         full_refresh: Work out every night again, not only those that changed.
+        contracts: Build nothing, and run the tests of silver against the contracts.
 
     Raises:
         DbtError: The project does not parse, or a model or a test failed.
@@ -68,7 +70,8 @@ def build(
     flags = _flags(project_dir, target_dir, {**vars, "warehouse": warehouse})
     with _left_as_found(spark):
         manifest = _manifest(project_dir, flags)
-        arguments = ["build", *flags, *(["--full-refresh"] if full_refresh else [])]
+        command = ["test", "--select", "tag:contract"] if contracts else ["build"]
+        arguments = [*command, *flags, *(["--full-refresh"] if full_refresh else [])]
         result = _invoke(arguments, manifest)
         return _outcome(spark, project_dir, result, started)
 

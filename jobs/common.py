@@ -41,6 +41,7 @@ def line(outcome: Outcome) -> str:
     told = {
         "bronze": ("files", "records", "corrupt"),
         "silver": ("landed", "accepted", "quarantined", "duplicates"),
+        "replay": ("replayed", "quarantined"),
         "train": ("promoted", "version", "trees"),
         "dbt": ("models", "tests"),
     }.get(outcome.stage, ("rows",))

@@ -1,4 +1,4 @@
-"""`assay dbt build`: the dbt project over the lakehouse's tables, in this process and its Spark session."""
+"""`assay dbt build`, `assay dbt test`: the dbt project over the lakehouse's tables, in this process and its Spark session."""
 
 import sys
 
@@ -33,8 +33,8 @@ def project_dir(lakehouse: Lakehouse) -> Path:
     return base / file.dbt
 
 
-def run_dbt(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
-    """Build and test every dbt model.
+def run_dbt(lakehouse: Lakehouse, as_of: datetime, *, contracts: bool = False) -> Outcome:
+    """Build and test every dbt model, or test silver against the contracts.
 
     Raises:
         DbtError: A model or a test failed.
@@ -42,8 +42,9 @@ def run_dbt(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
 
     def work(outcome: Outcome) -> None:
         done = build(
-            lakehouse.spark, lakehouse.root, project_dir=project_dir(lakehouse), target_dir=lakehouse.folder("dbt")
-        )
+            lakehouse.spark, lakehouse.root, project_dir=project_dir(lakehouse), target_dir=lakehouse.folder("dbt"),
+            contracts=contracts,
+        )  # fmt: skip
         outcome.measure("dbt", models=len(done.models), tests=len(done.tests), warnings=len(done.warnings))
         outcome.notes += [f"warning: {text}" for text in done.warnings]
 
@@ -51,15 +52,15 @@ def run_dbt(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Build and test the dbt models: `assay dbt build`."""
+    """Build and test the dbt models (build), or test silver against the contracts (test)."""
     options = parser(main.__doc__ or "", as_of=False)
-    options.add_argument("command", choices=["build"], help="what dbt shall do")
+    options.add_argument("command", choices=["build", "test"], help="what dbt shall do")
     options.add_argument("--as-of", help="the night that the ledger names; now by default")
     given = options.parse_args(arguments)
     lakehouse = open_from(given)
     night = lakehouse.config.file.night.as_of
     as_of = parse_as_of(given.as_of, night) if given.as_of else datetime.now(UTC).replace(microsecond=0)
-    show([run_dbt(lakehouse, as_of)], as_json=given.json)
+    show([run_dbt(lakehouse, as_of, contracts=given.command == "test")], as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,16 @@ def contract_version(source: Source, time_zone: str) -> str:
     told = source.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     told.pop("name", None)
     told.pop("description", None)
-    told.pop("expectations", None)  # they decide about batches
+    for of_batches in ("expectations", "freshness"):
+        told.pop(of_batches, None)
     told["from"] = {"available": source.model_dump(mode="json")["come_from"]["available"]}
     told["derived"] = [[name, item] for name, item in told.get("derived", {}).items()]  # each sees those above it
-    for item in (*told["columns"].values(), *told.get("checks", {}).values(), *(item for _, item in told["derived"])):
+    for item in (
+        *told["columns"].values(),
+        *told.get("checks", {}).values(),
+        *told.get("references", {}).values(),
+        *(item for _, item in told["derived"]),
+    ):
         for key in _FOR_PEOPLE & set(item):
             del item[key]
     return _hash([time_zone, told])

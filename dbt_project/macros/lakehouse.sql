@@ -17,13 +17,20 @@
 {% endmacro %}
 
 
-{#- Names every source and every model that has a folder; leaves alone what has its name already.
+{#- Names every model that has a folder, and every source that this run asks; leaves alone what has its name already.
 
     Without this an incremental model would take its table for missing and replace what lies there. -#}
 {% macro register_lakehouse() %}
     {%- if execute -%}
         {%- set models = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | list -%}
-        {%- set sources = graph.sources.values() | list -%}
+        {%- set asked = [] -%}
+        {%- for node in selected_resources if node in graph.nodes -%}
+            {%- do asked.extend(graph.nodes[node].depends_on.nodes) -%}
+        {%- endfor -%}
+        {%- for view in graph.sources.values() if view.unique_id in asked and view.meta.current_of is defined -%}
+            {%- do asked.append(['source', view.package_name, view.source_name, view.meta.current_of] | join('.')) -%}
+        {%- endfor -%}
+        {%- set sources = graph.sources.values() | selectattr('unique_id', 'in', asked) | list -%}
         {%- for schema in (models + sources) | map(attribute='schema') | unique -%}
             {%- do adapter.create_schema(api.Relation.create(schema=schema)) -%}
         {%- endfor -%}

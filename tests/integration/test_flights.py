@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 import bronze.stage
 import gold.stage
 import silver.stage
+from assay import dbt
 from assay.catalog import ask
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
@@ -191,3 +192,17 @@ def test_a_correction_changes_the_current_outcome_and_no_published_feature(fligh
 def at(column: str) -> Column:
     """A time as seconds since 1970, which no zone can change."""
     return F.unix_timestamp(column)
+
+
+def test_silver_holds_what_the_contracts_say_by_tests_of_dbt(
+    flights: Flights, tmp_path: Path, empty_catalog: None
+) -> None:
+    lakehouse = flights.lakehouse
+    project = Path(__file__).parents[2] / "dbt_project"
+    done = dbt.build(lakehouse.spark, lakehouse.root, project_dir=project, target_dir=tmp_path, contracts=True)
+    assert sorted(done.tests) == [f"contract_{name}" for name in sorted(lakehouse.config.sources)]
+    assert done.models == ()
+    left_out = (
+        lakehouse.tables.read("ops.runs").select(F.explode("notes").alias("note")).where("note like '%constraint%'")
+    )
+    assert left_out.collect() == []

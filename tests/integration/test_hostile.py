@@ -232,7 +232,7 @@ def test_each_file_and_each_record_of_a_hostile_delivery_ends_in_one_place(lakeh
     assert why == REASONS
     raw = dict(rows(lakehouse, "silver.orders__quarantine", "source_position", "raw"))
     assert raw[3] == "7,1,1,2013-11-01 10:00"
-    assert raw[10] == "13,1,1,2013-11-01 10:00,7,new,caf\\udce9,red"
+    assert raw[10] == "13,1,1,2013-11-01 10:00,7,new,caf\\xe9,red"
 
     found = lakehouse.tables.read("silver.orders__history").select(
         "id", "state", F.to_date("valid_from").cast("string"), F.to_date("valid_to").cast("string"), "fate", "_flags"

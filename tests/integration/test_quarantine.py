@@ -259,7 +259,11 @@ def test_the_commands_answer(
     assert file.read_text().splitlines() == ["station,temp", "'=b,'-x"]
     path = lakehouse.conf_dir / "sources" / "readings.yml"
     path.write_text(path.read_text().replace("max: 60", "max: 100"))
-    assert "2 rows taken in" not in ask("quarantine", "replay", "readings", "--as-of", "2013-03-05")
+    replayed = ask("quarantine", "replay", "readings", "--as-of", "2013-03-05").splitlines()
+    assert replayed[0].startswith("replay       2013-03-05 00:00Z  2 replayed, 2 quarantined ")
+    assert replayed[1:] == [
+        "    readings, batch 1: 1 rows taken in, 2 stay", "    readings, batch 2: 1 rows taken in, 0 stay"
+    ]  # fmt: skip
     assert json.loads(ask("quarantine", "ls", "--json"))["quarantine"][0]["reason"] == "record"
     for words, code in (
         (["replay", "readings"], 2),
