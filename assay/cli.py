@@ -21,6 +21,7 @@ COMMANDS = {
     "validate": "check the whole configuration, without Spark",
     "bronze": "land new files of every source",
     "silver": "apply the contracts to what was landed",
+    "accept": 'take in a batch that silver has stopped, on record: assay accept weather 9 --why "…"',
     "features": "build the feature tables as of a night",
     "train": "train the models and promote those that pass their gates",
     "score": "write the predictions of a night",

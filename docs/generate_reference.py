@@ -17,6 +17,8 @@ from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
 from model.gates import GATES
+from silver import accepted, baseline
+from silver.metrics import METRICS, Metric
 
 PAGE = Path(__file__).with_name("reference.md")
 
@@ -26,6 +28,14 @@ _FILES = {
     "features": "A feature table: `conf/<lakehouse>/features/<name>.yml`",
     "model": "A model: `conf/<lakehouse>/models/<name>.yml`",
     "environment": "An environment: `conf/env/<name>.yml`",
+}
+
+_KINDS = {
+    "row": "the records",
+    "number": "numbers",
+    "text": "texts and booleans",
+    "time": "dates and times",
+    "other": "other types",
 }
 
 _HEAD = """\
@@ -152,11 +162,27 @@ def _default(item: Mapping[str, Any], *, needed: bool) -> str:
 def _registries() -> Iterator[str]:
     yield "## Aggregates\n\n" + _registry("aggregate", AGGREGATES)
     yield "## Gates\n\nEach takes `min`, `max` or both, over the holdout.\n\n" + _registry("gate", GATES)
+    yield "## Metrics of a baseline\n\n" + _table(
+        ("metric", "of", "floor", "meaning"),
+        [
+            (f"`{one.name}`", ", ".join(_KINDS[kind] for kind in _KINDS if kind in one.of), _floor(one), one.about)
+            for one in METRICS.values()
+        ],
+    )
     rows = [
         (f"`{ending}`" + (f", `{ending}.gz`" if kind != "parquet" else ""), f"`{kind}`")
         for ending, kind in FORMATS.items()
     ]
     yield "## File formats\n\n" + _table(("the file's name ends in", "format"), rows)
+
+
+def _floor(one: Metric) -> str:
+    share = f"{one.floor:.0%}"
+    return {
+        "points": f"a share of {share}",
+        "relative": f"{share} of what is expected",
+        "ratio": f"{1 + one.floor:g} times as many or few",
+    }[one.scale]
 
 
 def _registry(what: str, known: Mapping[str, Callable[..., Any]]) -> str:
@@ -168,6 +194,8 @@ def _ops() -> Iterator[str]:
     tables = (
         ("`ops.runs`: a row per run of a stage", ledger.SCHEMA),
         ("`ops.files`: a row per file, or landing of a table, that was seen and does not wait", seen.FILES_SCHEMA),
+        ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
+        ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
         ("`ops.leases`: a row per stage that is running, and who runs it", lease._SCHEMA),  # noqa: SLF001
     )
     for title, schema in tables:

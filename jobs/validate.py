@@ -23,12 +23,14 @@ def main(arguments: Sequence[str]) -> None:
     from gold.aggregates import check_aggregates
     from model.gates import check_gates
     from silver.checks import check_handling
+    from silver.profile import check_baseline
     from silver.user_suites import check_suites
 
     check_connections(lakehouse)
     for source in config.sources.values():
         check_handling(source)
         check_suites(source, Path(given.conf_dir))
+        check_baseline(source)
     for table in config.features.values():
         check_aggregates(table)
     for model in config.models.values():

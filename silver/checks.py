@@ -4,7 +4,7 @@ A check that compares holds where a value is NULL: whether NULL is allowed is `r
 condition between columns that is neither true nor false.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from assay.config import Column, Source
 from assay.config.checks import Handling
 from assay.config.column import Length
-from assay.errors import nearest
+from assay.errors import TableError, nearest
 from assay.tables import quoted
 from silver.condition import condition
 from silver.parse import happens_twice, is_skipped, local_time
@@ -208,6 +208,26 @@ def checks_of(source: Source, values: list[Value]) -> list[Check]:
         for name, reference in source.references.items()
     ]  # fmt: skip
     return asked
+
+
+def check_evaluated(source: Source, batch: int, found: Iterable[Check]) -> None:
+    """TableError unless every check that a contract asks for is among those that were evaluated."""
+    wanted: set[tuple[str, str | None]] = {
+        (name, column)
+        for column, each in source.columns.items()
+        for name, (setting, *_) in _CHECKS.items()
+        if setting(each) is not None
+    }
+    wanted |= {("required", name) for name, each in source.derived.items() if each.required}
+    wanted |= {(name, None) for name in (*source.checks, *source.references)}
+    if missing := sorted(
+        f"{name} {column or ''}".strip() for name, column in wanted - {(c.name, c.column) for c in found}
+    ):
+        raise TableError(
+            f"A check of source {source.name} was not evaluated: {', '.join(missing)}.",
+            where=f"{source.at()}, batch {batch}", found="no answer", expected="an answer for every row",
+            do="report this as a defect of assay: no row of the batch was written to silver",
+        )  # fmt: skip
 
 
 def _settings(column: Column, name: str, setting: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Counts of a checked batch, in two Spark jobs whatever the number of checks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -82,13 +82,20 @@ def _failures(checked: DataFrame) -> dict[tuple[str, str | None], tuple[int, tup
     return {(row["check"], row["column"]): (row["rows"], tuple(row["examples"])) for row in rows}
 
 
-def enforce(source: Source, batch: int, counts: Counts, checks: Sequence[Check]) -> None:
-    """ContractError if more rows of a batch break a check than its contract allows."""
+def enforce(
+    source: Source,
+    batch: int,
+    counts: Counts,
+    checks: Sequence[Check],
+    accepts: Callable[[Source, int, Check], bool] = lambda _source, _batch, _check: False,
+) -> None:
+    """ContractError if more rows of a batch break a check than its contract allows and nobody `accepts` it."""
     for check in checks:
         failed, examples = counts.failures.get((check.name, check.column), (0, ()))
         limit = check.handling.limit
-        if failed > limit * counts.rows:
-            path = ("columns", check.column, "on_fail") if check.column else ("checks", check.name)
+        if failed > limit * counts.rows and not accepts(source, batch, check):
+            among = "references" if check.name in source.references else "checks"
+            path = ("columns", check.column, "on_fail") if check.column else (among, check.name)
             label = f"{check.column} {check.message}" if check.column else f"{check.name} {check.message}"
             raise ContractError(
                 f"Batch {batch} of source {source.name} breaks its contract: {label}.",
@@ -97,7 +104,8 @@ def enforce(source: Source, batch: int, counts: Counts, checks: Sequence[Check])
                 + (f", such as {', '.join(map(repr, examples))}" if examples else ""),
                 expected=f"at most {limit:.4g} of the rows" if limit else "no such row",
                 do="no row of the batch was written to silver: look at it in bronze; then change the contract's check, "
-                "its severity or at_most, and run again",
+                "its severity or at_most, and run again"
+                + ("" if check.handling.severity == "fail" else f"; or assay accept {source.name} {batch} --why '…'"),
             )
 
 

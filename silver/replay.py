@@ -10,8 +10,10 @@ from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
 from assay.stages import run_stage
+from silver.baseline import open_gate
 from silver.checks import check_handling
 from silver.history import REPLAY
+from silver.pending import Landed
 from silver.quarantine import chosen, open_batches
 from silver.stage import clean_batches
 from silver.transform import register_functions
@@ -46,7 +48,8 @@ def replay(
         check_handling(contract)
         check_suites(contract, lakehouse.conf_dir)
         register_functions(lakehouse.spark, lakehouse.time_zone)
-        clean_batches(lakehouse, {source: batches}, outcome)
+        waiting = {source: [Landed(number, ()) for number in batches]}
+        clean_batches(lakehouse, waiting, open_gate(lakehouse, {}, outcome), outcome)
 
     with lease(lakehouse, ["silver"]):
         return run_stage(lakehouse, REPLAY, as_of, work)

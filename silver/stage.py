@@ -8,14 +8,11 @@ All writes of a batch can be repeated: after a crash the same batch is done agai
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from assay import ledger
 from assay.config import Source
 from assay.config.related import waves
 from assay.config.version import contract_version
@@ -25,16 +22,17 @@ from assay.ledger import Outcome
 from assay.stages import run_stage, side_by_side
 from assay.tables import held
 from silver import expectations
+from silver.baseline import Gate, open_gate
 from silver.check_result import CheckResult
-from silver.checks import check_handling
+from silver.checks import check_evaluated, check_handling
 from silver.freshness import check_freshness
 from silver.history import REPLAY, history_of, was_begun, write_history
 from silver.measure import count, enforce, results
+from silver.pending import Landed, pending
+from silver.profile import check_baseline
 from silver.quarantine import quarantine_of, write_quarantine
 from silver.transform import accepted_rows, check_batch, register_functions
 from silver.user_suites import check_suites, run_suites
-
-FILES = "ops.files"
 
 
 @dataclass(frozen=True)
@@ -65,22 +63,28 @@ def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     for source in lakehouse.config.sources.values():
         check_handling(source)
         check_suites(source, lakehouse.conf_dir)
+        check_baseline(source)
     register_functions(lakehouse.spark, lakehouse.time_zone)
-    clean_batches(lakehouse, _pending(lakehouse, outcome), outcome)
+    waiting = pending(lakehouse, outcome.as_of)
+    gate = open_gate(lakehouse, waiting, outcome)
+    try:
+        clean_batches(lakehouse, waiting, gate, outcome)
+    finally:
+        gate.write()
     for source in lakehouse.config.sources.values():
         check_freshness(lakehouse, source, outcome)
 
 
-def clean_batches(lakehouse: Lakehouse, pending: Mapping[str, Sequence[int]], outcome: Outcome) -> None:
+def clean_batches(lakehouse: Lakehouse, waiting: Mapping[str, Sequence[Landed]], gate: Gate, outcome: Outcome) -> None:
     """Clean some batches of some sources, and publish what the checks found."""
 
     def clean_source(source: Source) -> list[Cleaned]:
-        return [_clean(lakehouse, source, batch, outcome) for batch in pending[source.name]]
+        return [_clean(lakehouse, source, landed, gate, outcome) for landed in waiting[source.name]]
 
     sources: list[Source] = []
     done: list[list[Cleaned]] = []
     for group in waves(lakehouse.config.sources):
-        together = [lakehouse.config.sources[name] for name in group if name in pending]
+        together = [lakehouse.config.sources[name] for name in group if name in waiting]
         done += side_by_side(lakehouse, clean_source, together)
         sources += together
     published = [
@@ -95,30 +99,17 @@ def clean_batches(lakehouse: Lakehouse, pending: Mapping[str, Sequence[int]], ou
         expectations.publish(docs_folder(lakehouse), published)
 
 
-def _pending(lakehouse: Lakehouse, outcome: Outcome) -> dict[str, list[int]]:
-    """Batches that are landed and not cleaned, oldest first, per source. A source's batches are cleaned in order."""
-    if not lakehouse.tables.exists(FILES):
-        return {}
-    newest = ledger.known(lakehouse, [outcome.as_of]).newest
-    after = {
-        name: int(made.key.removeprefix("batch ")) if (made := newest.get(history_of(name))) else 0
-        for name in lakehouse.config.sources
-    }
-    uncleaned = [(F.col("source") == name) & (F.col("batch") > batch) for name, batch in after.items()]
-    landed = lakehouse.tables.read(FILES).where(F.col("status") == "landed").where(reduce(or_, uncleaned))
-    pending: dict[str, list[int]] = {}
-    for row in landed.select("source", "batch").distinct().orderBy("source", "batch").collect():
-        pending.setdefault(row["source"], []).append(row["batch"])
-    return pending
-
-
-def _clean(lakehouse: Lakehouse, source: Source, batch: int, outcome: Outcome) -> Cleaned:
+def _clean(lakehouse: Lakehouse, source: Source, landed: Landed, gate: Gate, outcome: Outcome) -> Cleaned:
+    batch = landed.batch
     bronze = lakehouse.tables.read(f"bronze.{source.name}").where(F.col("batch") == batch)
     bronze = _with_declared_columns(bronze, source)
     checked, checks = check_batch(bronze, source, lakehouse.time_zone, _histories(lakehouse, source))
+    check_evaluated(source, batch, checks)
     with held(checked) as judged:
         counts = count(judged, source)
-        enforce(source, batch, counts, checks)
+        enforce(source, batch, counts, checks, gate.accepts)
+        if outcome.stage != REPLAY:  # what is in silver has passed its gate
+            gate.check(source, landed, judged)
         if source.expectations:
             run_suites(lakehouse, source, batch, accepted_rows(judged, source), counts.rows - counts.rejected, outcome)
         fates, written = write_history(lakehouse, source, batch, judged, counts, outcome)

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from assay.config.base import Document, Identifier
+from assay.config.baseline import OptionalBaseline
 from assay.config.checks import Freshness, Reference, RowCheck
 from assay.config.column import Column, Derived
 from assay.config.origins import AvailableAfterEvent, AvailableColumn, ComeFrom
@@ -61,8 +62,12 @@ class Source(Document):
 
     freshness: Freshness | None = None
     """How old the newest event may be: `36h`."""
+
     expectations: tuple[UserSuite, ...] = ()
     """Great Expectations suites of your own, run on the accepted rows of every batch before silver is written."""
+
+    baseline: OptionalBaseline = None
+    """Stop a batch that is unlike the nights before: `baseline: {}`. Off where it is not written."""
 
     @field_validator("derived", mode="before")
     @classmethod

@@ -23,7 +23,7 @@ def contract_version(source: Source, time_zone: str) -> str:
     told = source.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     told.pop("name", None)
     told.pop("description", None)
-    for of_batches in ("expectations", "freshness"):
+    for of_batches in ("baseline", "expectations", "freshness"):
         told.pop(of_batches, None)
     told["from"] = {"available": source.model_dump(mode="json")["come_from"]["available"]}
     told["derived"] = [[name, item] for name, item in told.get("derived", {}).items()]  # each sees those above it

@@ -77,6 +77,7 @@ def test_source_reads_short_and_long_forms(tmp_path: Path) -> None:
         "references": {},
         "freshness": None,
         "expectations": (),
+        "baseline": None,
     }
     assert source.raw_names == {"meter": "meter", "hour": "hour", "value": "Value (kWh)"}
 

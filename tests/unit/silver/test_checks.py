@@ -10,9 +10,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.config import Column, Source
-from assay.errors import ConfigError, ContractError
+from assay.errors import ConfigError, ContractError, TableError
 from silver import checks
-from silver.checks import Check, Value, check, check_handling, checks_of
+from silver.checks import Check, Value, check, check_evaluated, check_handling, checks_of
 from silver.parse import typed
 
 
@@ -242,3 +242,14 @@ def test_handling_of_a_check_that_is_not_there_is_refused(column: dict[str, Any]
         check_handling(contract({"id": {"type": "int"}, **column}))
     with pytest.raises(ConfigError, match="pattern is the name of a check of assay's own"):
         check_handling(contract({"id": {"type": "int"}}, checks={"pattern": "id > 1"}))
+
+
+def test_a_check_that_was_left_out_fails_the_run(spark: SparkSession) -> None:
+    columns = {"id": {"type": "int", "required": True}, "a": {"type": "int", "min": 0}}
+    made = contract(columns, checks={"few": "a < 5"}, derived={"b": {"expr": "a + 1", "required": True}})
+    values = [Value(name, F.col(name), F.col(name), column) for name, column in made.columns.items()]
+    found = checks_of(made, values)
+    check_evaluated(made, 1, found)
+    for left_out in found:
+        with pytest.raises(TableError, match=f"was not evaluated: {left_out.name}"):
+            check_evaluated(made, 1, [one for one in found if one is not left_out])

@@ -1,0 +1,46 @@
+"""The batches that are landed and not cleaned yet."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
+
+from pyspark.sql import functions as F
+
+from assay import ledger
+from assay.lakehouse import Lakehouse
+from silver.history import history_of
+
+FILES = "ops.files"
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A batch that waits to be cleaned."""
+
+    batch: int
+    delivered: tuple[datetime, ...]
+    """When its files became available."""
+
+
+def pending(lakehouse: Lakehouse, as_of: datetime) -> dict[str, list[Landed]]:
+    """Batches that are landed and not cleaned, oldest first, per source. A source's batches are cleaned in order."""
+    if not lakehouse.tables.exists(FILES):
+        return {}
+    newest = ledger.known(lakehouse, [as_of]).newest
+    after = {
+        name: int(made.key.removeprefix("batch ")) if (made := newest.get(history_of(name))) else 0
+        for name in lakehouse.config.sources
+    }
+    uncleaned = [(F.col("source") == name) & (F.col("batch") > batch) for name, batch in after.items()]
+    landed = lakehouse.tables.read(FILES).where(F.col("status") == "landed").where(reduce(or_, uncleaned))
+    found: dict[str, list[Landed]] = {}
+    grouped = landed.groupBy("source", "batch").agg(F.collect_set("available_at").alias("delivered"))
+    for row in grouped.orderBy("source", "batch").collect():
+        found.setdefault(row["source"], []).append(Landed(row["batch"], _utc(row["delivered"])))
+    return found
+
+
+def _utc(times: Iterable[datetime]) -> tuple[datetime, ...]:
+    return tuple(sorted(time.replace(tzinfo=UTC) for time in times))
