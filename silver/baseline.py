@@ -24,7 +24,7 @@ from silver.accepted import REFUSED, STOPPED, Acceptance, acceptance
 from silver.checks import Check
 from silver.metrics import METRICS, OTHERS, Number, Scale
 from silver.pending import Landed
-from silver.profile import ROW, Key, Profile, measure, plan
+from silver.profile import ROW, Key, Profile, load_sketches, measure, plan
 from silver.verdict import Verdict, judge
 
 PROFILES = "ops.profiles"
@@ -149,6 +149,8 @@ def open_gate(lakehouse: Lakehouse, waiting: Mapping[str, Sequence[Landed]], out
         for name, batches in waiting.items()
         if (found := lakehouse.config.sources[name].baseline)
     }
+    if baselines:
+        load_sketches(lakehouse.spark)
     if not baselines or not lakehouse.tables.exists(PROFILES):
         return Gate(lakehouse, outcome, {}, frozenset())
     needed = reduce(or_, [

@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -116,7 +114,6 @@ def measure(judged: DataFrame, wanted: Plan, night: time, batch: int, delivered:
     Raises:
         TableError: A metric was not evaluated.
     """
-    _hush(judged.sparkSession)
     needs = {name: make for metrics in wanted.values() for metric in metrics for name, make in metric.needs.items()}
     found = (
         judged.select(_night(night).alias("night"), F.inline(F.array(*_cells(judged.schema, wanted))))
@@ -131,13 +128,15 @@ def measure(judged: DataFrame, wanted: Plan, night: time, batch: int, delivered:
     return [Profile(batch, at, _numbers(nights[at], wanted, batch, at)) for at in sorted(nights)]
 
 
-def _hush(spark: Any) -> None:
-    """Spark's sketches tell standard error once what they cannot do with newer Javas, which nobody asks of them."""
-    with suppress(Py4JError):
-        kind = spark._jvm.java.lang.Class.forName("org.apache.datasketches.memory.internal.ResourceImpl")
-        told = kind.getDeclaredField("JAVA_VERSION_WARNING_PRINTED")
-        told.setAccessible(True)
-        told.get(None).set(True)
+def load_sketches(spark: Any) -> None:
+    """Load Spark's sketches, which tell standard error once what they cannot do with newer Javas; nobody asks for it."""
+    java = spark._jvm.java
+    errors = java.lang.System.err
+    java.lang.System.setErr(java.io.PrintStream(java.io.OutputStream.nullOutputStream()))
+    try:
+        java.lang.Class.forName("org.apache.datasketches.memory.internal.ResourceImpl")
+    finally:
+        java.lang.System.setErr(errors)
 
 
 def _night(night: time) -> SparkColumn:

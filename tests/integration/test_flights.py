@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+import pytest
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -18,10 +19,12 @@ import gold.stage
 import silver.stage
 from assay import dbt
 from assay.catalog import ask
+from assay.errors import ContractError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from gold.compute import compute
 from jobs.nightly import run_night
+from silver.accepted import accept
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY = timedelta(days=1)
@@ -126,6 +129,18 @@ def test_predictions_are_a_probability_for_every_flight_of_the_days_schedule(fli
     assert {row["model_version"] for row in rows} == {1}
 
 
+def test_every_night_of_the_backfill_is_a_baseline_and_no_later_night_is_unlike_them(flights: Flights) -> None:
+    profiles = flights.lakehouse.tables.read("ops.profiles")
+    found = profiles.groupBy("source", "batch").agg(F.count_distinct("night"), F.collect_set("status"))
+    gated = [name for name, source in flights.lakehouse.config.sources.items() if source.baseline]
+    assert gated == ["outcomes", "schedule", "weather"]
+    assert sorted(tuple(row) for row in found.collect()) == [
+        (name, batch, 28 if batch == 1 else 1, ["good"]) for name in gated for batch in (1, 2, 3)
+    ]
+    compared = profiles.where("batch > 1 and metric = 'rows'").select("verdict").distinct().collect()
+    assert [row["verdict"] for row in compared] == ["ok"]
+
+
 # ------------------------------------------------------------------------------------- again, and later
 
 
@@ -169,6 +184,10 @@ def test_a_correction_changes_the_current_outcome_and_no_published_feature(fligh
     before = {name: lakehouse.tables.version(name) for name in features}
 
     bronze.stage.run(lakehouse, night + DAY)
+    with pytest.raises(ContractError, match="unlike the nights before it: rows") as caught:
+        silver.stage.run(lakehouse, night + DAY)
+    assert "assay accept outcomes 4 --why" in caught.value.do
+    accept(lakehouse, "outcomes", 4, "A correction that came alone.")
     silver.stage.run(lakehouse, night + DAY)
     gold.stage.run(lakehouse, night)
 

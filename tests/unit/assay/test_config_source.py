@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.config.baseline import Baseline
 from assay.config.column import Column, Derived
 from assay.config.load import read_document
 from assay.config.origins import AvailableAfterEvent, AvailableColumn, DeltaTable, Files, Jdbc
@@ -323,3 +324,16 @@ def test_source_comes_from_a_database_or_another_table(tmp_path: Path, given: st
 def test_what_makes_no_sense_of_an_origin_is_told_by_its_key(tmp_path: Path, given: str, what: str, key: str) -> None:
     found = refusal(tmp_path, with_from(given))
     assert (found[0].rstrip("."), found[1]) == (what.rstrip("."), f"readings.yml:2, key from{key}")
+
+
+def test_a_baseline_is_off_unless_it_is_written_and_then_has_defaults(tmp_path: Path) -> None:
+    assert read(tmp_path, with_column("{type: int}")).baseline is None
+    for written in ("baseline:\n", "baseline: {}\n"):
+        assert read(tmp_path, with_column("{type: int}") + written).baseline == Baseline()
+    weekly = read(
+        tmp_path, with_column("{type: int}") + "baseline: {nights: 8, at_least: 5, same_weekday: true}\n"
+    ).baseline
+    assert weekly is not None
+    assert (weekly.remembered, Baseline().remembered) == (56, 28)
+    with pytest.raises(ConfigError, match="at_least 14 is above nights 8"):
+        read(tmp_path, with_column("{type: int}") + "baseline: {nights: 8}\n")
