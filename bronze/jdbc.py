@@ -85,7 +85,7 @@ def read(lakehouse: Lakehouse, deliveries: Sequence[Delivery]) -> DataFrame:
     extra = [part for name in sorted(set(kept)) for part in (F.lit(name), place[name])]
     nothing = F.lit(None).cast("string")
     first = sum(landed.rows for landed in (*found.before, *found.others))
-    order = Window.orderBy(F.col("ordering").cast("decimal(38,9)"), "record_hash", "nth")
+    order = Window.orderBy(F.col("ordering").try_cast("decimal(38,9)"), "record_hash", "nth")
     return rows.select(
         *[place.get(raw, nothing).alias(name) for name, raw in source.raw_names.items()],
         (F.create_map(*extra) if extra else F.lit(None)).cast("map<string,string>").alias("extra"),

@@ -22,6 +22,10 @@ REASON = "struct<check: string, column: string, value: string, message: string, 
 ORIGIN = ("source_file", "source_position", "batch")
 
 
+KEPT = 1_000_000
+"""Characters of an unreadable record that quarantine shows; bronze has them all. Rows are held in memory while judged."""
+
+
 def register_functions(spark: SparkSession, time_zone: str) -> None:
     """The SQL functions that contracts may use beside Spark's own.
 
@@ -81,7 +85,7 @@ def check_batch(
     reasons = F.when(~readable, unreadable).otherwise(_failing([item for item in checks if not item.flags]))
     flags = F.when(readable, _failing([item for item in checks if item.flags]))
     judged = parsed.select("*", reasons.alias("reasons"), flags.alias("flags"))
-    kept = F.coalesce(F.col("__raw"), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))
+    kept = F.coalesce(F.substring("__raw", 1, KEPT), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))
     return judged.select(
         *[quoted(name) for name in (*source.columns, *source.derived)],
         _valid_from(source, time_zone).alias("valid_from"),
