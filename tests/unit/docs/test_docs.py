@@ -177,3 +177,11 @@ def test_the_tutorial_s_feeds_have_the_columns_of_its_contracts(
         if isinstance(source.come_from, Files)
     }
     assert found == {name: {",".join(source.columns)} for name, source in config.sources.items()}
+
+
+@every_page
+def test_every_test_that_is_named_exists(doc: Path) -> None:
+    for name in inline_code(doc):
+        if match := re.fullmatch(r"([\w/]+\.py)::(test_\w+)", name):
+            file = ROOT / "tests" / match[1]
+            assert f"def {match[2]}(" in file.read_text(encoding="utf-8"), name
