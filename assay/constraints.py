@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
@@ -70,16 +71,23 @@ def add_missing(
         broken |= only_row(
             table.agg(*[F.count_if(~F.coalesce(F.expr(missing[each]), F.lit(False))).alias(each) for each in some])
         ).asDict()
+    left_out = []
     for each, rows in broken.items():
-        if not rows:
-            _alter(tables, name, f"ADD CONSTRAINT {quoted(each)} CHECK ({missing[each]})")
+        why = f"{rows} rows of before break" if rows else _add(tables, name, each, missing[each])
+        if why:
+            left_out.append(f"{name}: {why} the constraint {each}, which is left out: {missing[each]}")
     if found.get(_SETTLED) != _digests(wanted):
         _alter(tables, name, f"SET TBLPROPERTIES ('{_SETTLED}' = {literal(_digests(wanted))})")
-    return [
-        f"{name}: {rows} rows of before break the constraint {each}, which is left out: {missing[each]}"
-        for each, rows in broken.items()
-        if rows
-    ]
+    return left_out
+
+
+def _add(tables: Tables, name: str, constraint: str, condition: str) -> str:
+    """Add a constraint; why not, if Delta does not take it."""
+    try:
+        _alter(tables, name, f"ADD CONSTRAINT {quoted(constraint)} CHECK ({condition})")
+    except AnalysisException as error:
+        return f"{str(error).splitlines()[0]}:"
+    return ""
 
 
 def _existing(properties: Mapping[str, str], prefix: str) -> set[str]:

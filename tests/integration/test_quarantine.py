@@ -20,11 +20,13 @@ from assay.cli import main
 from assay.config.version import contract_version
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
+from silver.history import history_of
 
 NIGHT = datetime(2013, 3, 3, tzinfo=UTC)
 LATER = datetime(2013, 3, 5, tzinfo=UTC)
 FIRST = "station,hour,temp\na,1,10\na,2,99\n=b,1,-x\nc,1\n"
 SECOND = "station,hour,temp\na,2,11\nd,1,70\n"
+LEFT_OUT = "contract_temp, which is left out: (`temp` <= 10.0D) IS NOT FALSE"
 PLACE = ("source_file", "source_position", "batch")
 
 
@@ -153,7 +155,8 @@ def test_a_replay_gives_the_silver_that_the_mended_contract_would_have_given(
     stricter = with_contract(lakehouse, "max: 100", "max: 10")
     outcome = silver.replay.replay(stricter, "readings", LATER, batch=1)
     assert outcome.notes == [
-        "readings, batch 1: 0 rows taken in, 2 stay, 1 that were accepted are rejected by the contract as it is now"
+        f"{history_of('readings')}: 2 rows of before break the constraint {LEFT_OUT}",
+        "readings, batch 1: 0 rows taken in, 2 stay, 1 that were accepted are rejected by the contract as it is now",
     ]
     assert in_quarantine(stricter) == [(1, 3, ["max"]), (1, 4, ["type"]), (1, 5, ["record"])]
     everywhere = [row[:3] for row in [*rows(stricter, "history", *PLACE), *rows(
