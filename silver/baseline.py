@@ -114,6 +114,7 @@ class Gate:
         if found is None:
             for name in names:
                 self.outcome.measure(source, batch, name, **{STOPPED: 1})
+            self.outcome.notes.append(f"{source} batch {batch}: stopped by {', '.join(names)}")
             return False
         self.outcome.notes.append(f"{source} batch {batch}: taken in with {', '.join(names)}, {found}")
         return True
