@@ -3,26 +3,35 @@
 The table holds the leases that are held, a partition per holder. Taking some is one append that Delta accepts only if
 nobody has taken any since the table was looked at: its transaction number is the version that was looked at, and
 Delta skips a number that is not above the last. Of two that try at once one finds its commit in the log, the other
-does not. A lease whose holder is gone (a dead process on this host, or past its end) is free.
+does not. A lease whose holder is gone is free: a process of this host that has died, whether or not another has its number now,
+or one of another host that took it longer ago than a run can last.
 """
 
+import logging
 import os
 import socket
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pyspark.sql import Row
 from pyspark.sql import types as T
 
 from assay.errors import BusyError
+from assay.explained import explaining
 from assay.lakehouse import Lakehouse
 from assay.tables import Tables, local_frame
+
+logger = logging.getLogger(__name__)
 
 LEASES = "ops.leases"
 LONGEST = timedelta(hours=24)
 """A lease of another host is free after this long."""
+
+_held: set[str] = set()
+"""Holders of leases that this process has taken and not given back."""
 
 _SCHEMA = "stage string, holder string, host string, pid bigint, taken_at timestamp"
 _ATTEMPTS = 20
@@ -39,14 +48,27 @@ def lease(lakehouse: Lakehouse, stages: Sequence[str]) -> Iterator[None]:
     if not wanted:
         yield
         return
-    holder = uuid.uuid4().hex
-    _take(lakehouse, wanted, holder)
-    lakehouse.leases.update(wanted)
+    holder = f"{uuid.uuid4().hex}-{_born(os.getpid())}"
+    _held.add(holder)
     try:
-        yield
+        with explaining(lakehouse.root, "taking the lease"):
+            _take(lakehouse, wanted, holder)
+        lakehouse.leases.update(wanted)
+        try:
+            yield
+        finally:
+            lakehouse.leases.difference_update(wanted)
+            _give_back(lakehouse.tables, holder)
     finally:
-        lakehouse.leases.difference_update(wanted)
-        lakehouse.tables.delete(LEASES, slice_of={"holder": [holder]})
+        _held.discard(holder)
+
+
+def _give_back(tables: Tables, holder: str) -> None:
+    """Take away the leases of a holder. Where that fails, the next run sees that nobody holds them."""
+    try:
+        tables.delete(LEASES, slice_of={"holder": [holder]})
+    except Exception as error:  # noqa: BLE001  # what the run did is done, or has its own error
+        logger.warning("a lease was not given back, and is free all the same: %s", str(error).splitlines()[0])
 
 
 def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:
@@ -101,15 +123,24 @@ def _refuse(row: Row) -> None:
 
 
 def _gone(row: Row) -> bool:
-    """Whether the holder of a lease has died or is past its end."""
-    if datetime.now(UTC) - row["taken_at"].replace(tzinfo=UTC) > LONGEST:
-        return True
+    """Whether the holder of a lease has died, or is on another host and past its end."""
     if row["host"] != socket.gethostname():
-        return False
+        return bool(datetime.now(UTC) - row["taken_at"].replace(tzinfo=UTC) > LONGEST)
+    if row["pid"] == os.getpid():
+        return row["holder"] not in _held
     try:
         os.kill(row["pid"], 0)
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
-    return False
+        pass
+    born = row["holder"].partition("-")[2]
+    return bool(born) and born != _born(row["pid"])
+
+
+def _born(pid: int) -> str:
+    """When a process began, in ticks since the machine did: another process with its number has another. Or nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

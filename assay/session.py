@@ -90,6 +90,9 @@ def session(environment: Environment) -> SparkSession:
             do="check that Java 17 or newer is installed (openjdk-17-jre-headless) and spark.master is reachable",
         ) from error
     spark.sparkContext.setLogLevel("ERROR")
+    log4j: Any = spark._jvm.org.apache.logging.log4j  # type: ignore[union-attr]  # there is one
+    for name in ("org.apache.spark.executor.Executor", "org.apache.spark.scheduler.TaskSetManager"):
+        log4j.core.config.Configurator.setLevel(name, log4j.Level.OFF)  # a task's error comes back with its job
     # PySpark logs every analysis error as JSON beside raising it; assay tells errors once.
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

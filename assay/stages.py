@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark import inheritable_thread_target
-from pyspark.errors import PySparkException
 
-from assay.errors import AssayError, TableError
+from assay.errors import AssayError
+from assay.explained import explaining, first_lines
 from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome, record
@@ -35,20 +34,17 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
     """
     outcome = Outcome(stage, as_of)
     context = lakehouse.spark.sparkContext
-    with lease(lakehouse, [stage]):
+    doing = f"stage {stage}, as of {as_of:%Y-%m-%dT%H:%MZ}"
+    with explaining(lakehouse.root, doing), lease(lakehouse, [stage]):
         jobs_before = jobs_so_far(lakehouse.spark)
         context.setJobGroup(outcome.run_id, f"{stage} {as_of:%Y-%m-%d}")
         try:
-            work(outcome)
+            with explaining(lakehouse.root, doing):
+                work(outcome)
             outcome.status = "done"
         except AssayError as error:
             outcome.status, outcome.error = "failed", str(error)
             raise
-        except (PySparkException, Py4JError) as error:
-            outcome.status, outcome.error = "failed", _first_lines(error)
-            raise TableError(
-                f"Spark failed in stage {stage}.", where=f"as of {as_of:%Y-%m-%dT%H:%MZ}", found=_first_lines(error)
-            ) from error
         except BaseException as error:
             outcome.status, outcome.error = "failed", repr(error)
             raise
@@ -56,9 +52,19 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
             outcome.ended_at = datetime.now(UTC)
             outcome.seconds = (outcome.ended_at - outcome.started_at).total_seconds()
             outcome.spark_jobs = jobs_so_far(lakehouse.spark) - jobs_before  # dbt's threads belong to no job group
-            record(lakehouse, outcome)
+            _record(lakehouse, outcome)
     logger.info("%s as of %s: %s in %.1f s", stage, as_of.isoformat(), outcome.status, outcome.seconds)
     return outcome
+
+
+def _record(lakehouse: Lakehouse, outcome: Outcome) -> None:
+    """Write the outcome to the ledger. Where a stage has failed, its own error is told, and not that of the ledger."""
+    try:
+        record(lakehouse, outcome)
+    except Exception as error:
+        if outcome.status != "failed":
+            raise
+        logger.warning("the failed run is not in the ledger: %s", first_lines(error))
 
 
 def side_by_side(lakehouse: Lakehouse, work: Callable[[T], R], items: Sequence[T], workers: int = 2) -> list[R]:
@@ -66,8 +72,3 @@ def side_by_side(lakehouse: Lakehouse, work: Callable[[T], R], items: Sequence[T
     target = inheritable_thread_target(lakehouse.spark)(work)
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return list(pool.map(target, items))
-
-
-def _first_lines(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip() and "JVM stacktrace" not in line]
-    return " ".join(lines[:3])[:500]

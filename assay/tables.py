@@ -3,9 +3,7 @@
 A table is named as in SQL (`silver.outcomes__history`) and lies in the folder of that name below the lakehouse's root.
 """
 
-import json
 import logging
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from assay.commits import check_newest, commit_info, rows_of
+from assay.counted import Counted, counted
 from assay.errors import TableError
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Commit:
     table: str
     version: int
     rows: int
-    """Rows written (inserted, for a merge)."""
+    """Rows written (inserted and updated, for a merge)."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Tables:
                 where=self.path(name),
                 do="run the stage that writes it first: bronze, silver, features, train, score in this order",
             )
+        check_newest(self.spark, self.path(name), self.version(name))
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -86,10 +87,12 @@ class Tables:
             evolve: Columns that the table does not have yet may come with them.
             partition_by: The table's partition columns.
         """
-        writer = frame.write.format("delta").mode("append").option("mergeSchema", str(evolve).lower())
+        given = counted(frame)
+        writer = given.rows.write.format("delta").mode("append").option("mergeSchema", str(evolve).lower())
+        writer = writer.option("userMetadata", given.mark)
         if partition_by:
             writer = writer.partitionBy(*partition_by)
-        return self._commit(name, lambda: writer.save(self.path(name)))
+        return self._commit(name, lambda: writer.save(self.path(name)), given)
 
     def replace(
         self,
@@ -110,7 +113,9 @@ class Tables:
             empty: The slice is known to hold nothing, and the frame to have rows of it alone: they are added, which
                 spares Delta two jobs that look for what to remove.
         """
-        writer = frame.write.format("delta").mode("overwrite").partitionBy(*slice_of)
+        given = counted(frame)
+        writer = given.rows.write.format("delta").mode("overwrite").partitionBy(*slice_of)
+        writer = writer.option("userMetadata", given.mark)
         if self.exists(name):
             writer = writer.mode("append") if empty else writer.option("replaceWhere", where_in(slice_of))
             if evolve:
@@ -119,7 +124,7 @@ class Tables:
         def nothing() -> bool:
             return frame.isEmpty() and (empty or self.read(name).where(where_in(slice_of)).isEmpty())
 
-        return self._commit(name, lambda: writer.save(self.path(name)), nothing)
+        return self._commit(name, lambda: writer.save(self.path(name)), given, nothing)
 
     def append_once(self, name: str, frame: DataFrame, *, application: str, number: int) -> bool:
         """Add rows, unless the application has committed this number or a higher one.
@@ -127,18 +132,22 @@ class Tables:
         Returns:
             Whether the rows were added: Delta itself leaves them out without a word.
         """
-        before, mark = self.version(name), uuid.uuid4().hex
-        writer = frame.write.format("delta").mode("append").option("userMetadata", mark)
+        before, given = self.version(name), counted(frame)
+        writer = given.rows.write.format("delta").mode("append").option("userMetadata", given.mark)
         writer.option("txnAppId", application).option("txnVersion", number).save(self.path(name))
-        commits = range(before + 1, self.version(name) + 1)
-        return any(self._commit_info(name, version).get("userMetadata") == mark for version in commits)
+        return self._committed(name, before, given) is not None
 
     def delete(self, name: str, *, slice_of: Mapping[str, Sequence[object]]) -> None:
-        """Remove some partitions; a commit that only changes the log."""
+        """Remove some partitions; a commit that only changes the log. They are gone afterwards, or it is an error."""
         DeltaTable.forPath(self.spark, self.path(name)).delete(where_in(slice_of))
+        if not self.read(name).where(where_in(slice_of)).isEmpty():
+            raise TableError(
+                f"Rows that were deleted are still in {name}.", where=self.path(name), found=where_in(slice_of),
+                do="run the stage again; if it stays, another program writes this table",
+            )  # fmt: skip
 
     def merge(self, name: str, builder: DeltaMergeBuilder) -> Commit:
-        """Run a merge that `merging` began."""
+        """Run a merge that `merging` began. How many rows it was to insert and update is for the caller to check."""
         return self._commit(name, builder.execute)
 
     def merging(self, name: str, source: DataFrame, condition: str) -> DeltaMergeBuilder:
@@ -153,39 +162,43 @@ class Tables:
             for key, value in properties.items():
                 builder = builder.property(key, value)
             builder.partitionedBy(*partition_by).execute()
+            self.version(name)
 
-    def _commit(self, name: str, write: Callable[[], None], nothing: Callable[[], bool] = lambda: False) -> Commit:
-        """Write, and see that there is a new version; Delta makes none where `nothing` is added and nothing removed."""
+    def _commit(
+        self,
+        name: str,
+        write: Callable[[], None],
+        given: Counted | None = None,
+        nothing: Callable[[], bool] = lambda: False,
+    ) -> Commit:
+        """Write, and see that there is a new version with the rows that were `given`; of `nothing` Delta makes none."""
         before = self.version(name) if self.exists(name) else -1
+        if before >= 0:
+            check_newest(self.spark, self.path(name), before)
         write()
-        after = self.version(name)
-        if after == before and nothing():
-            return Commit(name, after, 0)
-        if after <= before:
+        commit = self._committed(name, before, given)
+        if commit is None and nothing():
+            return Commit(name, self.version(name), 0)
+        if commit is None:
             raise TableError(
                 f"A write to {name} made no new version.",
                 where=self.path(name),
-                found=f"version {after}",
+                found=f"version {self.version(name)}",
                 expected=f"a version above {before}",
                 do="run the stage again; if it stays, another program writes this table",
             )
-        rows = int(self._commit_info(name, after).get("operationMetrics", {}).get("numOutputRows", 0))
-        logger.debug("%s version %d: %d rows", name, after, rows)
-        return Commit(name, after, rows)
+        logger.debug("%s version %d: %d rows", name, commit.version, commit.rows)
+        return commit
 
-    def _commit_info(self, name: str, version: int) -> dict[str, Any]:
-        """What Delta wrote into a commit about itself: operationMetrics (numOutputRows, …), userMetadata, …"""
-        jvm = _jvm(self.spark)
-        file = jvm.org.apache.hadoop.fs.Path(f"{self.path(name)}/_delta_log/{version:020d}.json")
-        stream = file.getFileSystem(self.spark._jsc.hadoopConfiguration()).open(file)
-        try:
-            text = jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")
-        finally:
-            stream.close()
-        for line in text.splitlines():
-            if line.startswith('{"commitInfo"'):
-                return dict(json.loads(line)["commitInfo"])
-        return {}
+    def _committed(self, name: str, before: int, given: Counted | None) -> Commit | None:
+        """The commit since a version that wrote what was given, its rows checked; None if there is none."""
+        for version in range(before + 1, self.version(name) + 1):
+            info = commit_info(self.spark, self.path(name), version)
+            if given is None or info.get("userMetadata") == given.mark:
+                if given is not None:
+                    given.check(name, version, rows_of(info))
+                return Commit(name, version, rows_of(info))
+        return None
 
 
 def _jvm(spark: SparkSession) -> Any:

@@ -14,7 +14,7 @@ from assay.errors import TableError
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
-from assay.tables import held, literal, only_row, quoted
+from assay.tables import Commit, held, literal, only_row, quoted
 from silver.constraints import PREFIX, constraints_of
 from silver.measure import Counts
 from silver.transform import label_of
@@ -75,7 +75,9 @@ def write_history(
         fates, changes = _count_fates(records)
         if changes or begun:
             within = [] if begun or snapshots else [_key_range(counts.key_range, "target.")]
-            version = _merge(lakehouse, table, source, records, within, batch if begun else None)
+            commit = _merge(lakehouse, table, source, records, within, batch if begun else None)
+            check_rows(table, batch, commit.rows, fates.rows + changes)
+            version = commit.version
         else:
             added = records.where("is_new").drop("is_new", "changes")
             if not lakehouse.tables.exists(table):
@@ -168,7 +170,7 @@ def _key_range(key_range: Mapping[str, tuple[Any, Any]], prefix: str = "") -> st
 
 def _merge(
     lakehouse: Lakehouse, table: str, source: Source, records: DataFrame, within: Sequence[str], begun: int | None
-) -> int:
+) -> Commit:
     """Write the batch's records and what they change; of a batch that was begun, what it wrote is written over.
 
     Conditions on the target that hold for all that is changed let Delta skip files.
@@ -184,7 +186,7 @@ def _merge(
     )
     if begun is not None:
         builder = builder.whenNotMatchedBySourceDelete(f"target.batch = {begun}")
-    return lakehouse.tables.merge(table, builder).version
+    return lakehouse.tables.merge(table, builder)
 
 
 def check_rows(table: str, batch: int, found: int, expected: int) -> None:

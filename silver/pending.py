@@ -9,6 +9,8 @@ from operator import or_
 from pyspark.sql import functions as F
 
 from assay import ledger
+from assay.config import Source
+from assay.errors import TableError
 from assay.lakehouse import Lakehouse
 from silver.history import history_of
 
@@ -23,6 +25,9 @@ class Landed:
     delivered: tuple[datetime, ...]
     """When its files became available."""
 
+    records: int | None
+    """How many records it was recorded to have; None where that is not asked."""
+
 
 def pending(lakehouse: Lakehouse, as_of: datetime) -> dict[str, list[Landed]]:
     """Batches that are landed and not cleaned, oldest first, per source. A source's batches are cleaned in order."""
@@ -36,10 +41,27 @@ def pending(lakehouse: Lakehouse, as_of: datetime) -> dict[str, list[Landed]]:
     uncleaned = [(F.col("source") == name) & (F.col("batch") > batch) for name, batch in after.items()]
     landed = lakehouse.tables.read(FILES).where(F.col("status") == "landed").where(reduce(or_, uncleaned))
     found: dict[str, list[Landed]] = {}
-    grouped = landed.groupBy("source", "batch").agg(F.collect_set("available_at").alias("delivered"))
+    grouped = landed.groupBy("source", "batch").agg(
+        F.collect_set("available_at").alias("delivered"), F.sum("records").alias("records")
+    )  # fmt: skip
     for row in grouped.orderBy("source", "batch").collect():
-        found.setdefault(row["source"], []).append(Landed(row["batch"], _utc(row["delivered"])))
+        found.setdefault(row["source"], []).append(Landed(row["batch"], _utc(row["delivered"]), row["records"]))
     return found
+
+
+def check_landed(lakehouse: Lakehouse, source: Source, landed: Landed, found: int) -> None:
+    """TableError unless bronze has every row of a batch.
+
+    A table whose log or files were lost in part would otherwise read as one that has less, and be cleaned as such.
+    """
+    if landed.records not in (None, found):
+        raise TableError(
+            f"bronze.{source.name} does not hold what was landed.",
+            where=f"{lakehouse.tables.path(f'bronze.{source.name}')}, batch {landed.batch}",
+            found=f"{found} rows", expected=f"{landed.records} rows, as {FILES} says",
+            do="bring the table's folder back from a copy of the warehouse and run silver again; nothing was changed. "
+            "docs/reliability.md says what to do without a copy",
+        )  # fmt: skip
 
 
 def _utc(times: Iterable[datetime]) -> tuple[datetime, ...]:

@@ -48,7 +48,7 @@ def replay(
         check_handling(contract)
         check_suites(contract, lakehouse.conf_dir)
         register_functions(lakehouse.spark, lakehouse.time_zone)
-        waiting = {source: [Landed(number, ()) for number in batches]}
+        waiting = {source: [Landed(number, (), None) for number in batches]}
         clean_batches(lakehouse, waiting, open_gate(lakehouse, {}, outcome), outcome)
 
     with lease(lakehouse, ["silver"]):

@@ -28,7 +28,7 @@ from silver.checks import check_evaluated, check_handling
 from silver.freshness import check_freshness
 from silver.history import REPLAY, history_of, was_begun, write_history
 from silver.measure import count, enforce, results
-from silver.pending import Landed, pending
+from silver.pending import Landed, check_landed, pending
 from silver.profile import check_baseline
 from silver.quarantine import quarantine_of, write_quarantine
 from silver.transform import accepted_rows, check_batch, register_functions
@@ -107,6 +107,7 @@ def _clean(lakehouse: Lakehouse, source: Source, landed: Landed, gate: Gate, out
     check_evaluated(source, batch, checks)
     with held(checked) as judged:
         counts = count(judged, source)
+        check_landed(lakehouse, source, landed, counts.rows)
         enforce(source, batch, counts, checks, gate.accepts)
         if outcome.stage != REPLAY:  # what is in silver has passed its gate
             gate.check(source, landed, judged)

@@ -1,0 +1,61 @@
+"""What Delta wrote into a commit about itself."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from assay.errors import TableError
+
+_sound: dict[str, int] = {}
+"""Table -> the version whose commit was looked at last."""
+
+
+def commit_info(spark: SparkSession, path: str, version: int) -> dict[str, Any]:
+    """A commit's operationMetrics (numOutputRows, …), userMetadata, …; nothing where it says nothing.
+
+    Args:
+        spark: The session.
+        path: The table's folder or URI.
+        version: The commit's version.
+
+    Raises:
+        TableError: The commit's file is cut off: Delta would read it as one that changed less.
+    """
+    jvm: Any = spark._jvm
+    name = f"{path}/_delta_log/{version:020d}.json"
+    file = jvm.org.apache.hadoop.fs.Path(name)
+    stream = file.getFileSystem(spark._jsc.hadoopConfiguration()).open(file)
+    try:
+        lines = str(jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")).splitlines()
+    finally:
+        stream.close()
+    info: dict[str, Any] = next(
+        (json.loads(line)["commitInfo"] for line in lines if line.startswith('{"commitInfo"')), {}
+    )
+    added = sum(line.startswith('{"add"') for line in lines)
+    if not lines or (
+        info.get("operation") == "WRITE" and added < int(info.get("operationMetrics", {}).get("numFiles", 0))
+    ):
+        raise TableError(
+            "The log of a table is cut off at its last commit.", where=name, found=f"{len(lines)} lines, {added} files",
+            do="bring the file back from a copy of the warehouse and run the same command again; nothing was changed. "
+            "docs/reliability.md says what to do without a copy",
+        )  # fmt: skip
+    return dict(info)
+
+
+def check_newest(spark: SparkSession, path: str, version: int) -> None:
+    """TableError where the newest commit of a table is cut off; looked at once for each version."""
+    if _sound.get(path) != version:
+        commit_info(spark, path, version)
+        _sound[path] = version
+
+
+def rows_of(commit: Mapping[str, Any]) -> int:
+    """How many rows a commit says that it has written; of a merge, inserted and updated."""
+    metrics = commit.get("operationMetrics", {})
+    if commit.get("operation") == "MERGE":
+        return int(metrics["numTargetRowsInserted"]) + int(metrics["numTargetRowsUpdated"])
+    return int(metrics.get("numOutputRows", 0))
