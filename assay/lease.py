@@ -68,7 +68,9 @@ def _give_back(tables: Tables, holder: str) -> None:
     try:
         tables.delete(LEASES, slice_of={"holder": [holder]})
     except Exception as error:  # noqa: BLE001  # what the run did is done, or has its own error
-        logger.warning("a lease was not given back, and is free all the same: %s", str(error).splitlines()[0])
+        logger.warning(
+            "a lease was not given back; on this host it is free all the same: %s", str(error).splitlines()[0]
+        )
 
 
 def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:

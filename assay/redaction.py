@@ -19,6 +19,9 @@ SHORTEST = 4
 """A shorter secret is a word of the language too, and stays."""
 
 _SETTING = re.compile(SETTINGS, re.IGNORECASE)
+_ABOUT = re.compile(r"(class|enabled|file|interval|path|provider|timeout|type)\Z", re.IGNORECASE)
+"""How a setting ends that says where a secret is, or how it is used."""
+
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.:-]*://)([^/?#]*)@(.*)\Z", re.IGNORECASE | re.DOTALL)
 _LOGIN = re.compile(r"(?<=://)[^/\s@]*:[^/\s]*(?=@)")
 _PARAMETER = re.compile(rf"((?:{SETTINGS})[a-z0-9_.-]*=)[^&;,\s]+", re.IGNORECASE)
@@ -27,7 +30,7 @@ _hidden: set[str] = set()
 
 def is_secret(name: str) -> bool:
     """Whether a setting or a variable of that name holds a secret."""
-    return _SETTING.search(name) is not None
+    return _SETTING.search(name) is not None and _ABOUT.search(name) is None
 
 
 def hide(values: Iterable[str]) -> None:

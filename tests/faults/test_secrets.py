@@ -106,7 +106,19 @@ def test_a_settings_name_tells_that_it_holds_a_secret(name: str) -> None:
     assert is_secret(name)
 
 
-@pytest.mark.parametrize("name", ["spark.master", "spark.sql.shuffle.partitions", "fs.s3a.endpoint", "HOME", "key"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.master",
+        "spark.sql.shuffle.partitions",
+        "fs.s3a.endpoint",
+        "HOME",
+        "key",
+        "fs.s3a.aws.credentials.provider",
+        "spark.security.credentials.hive.enabled",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+    ],
+)
 def test_other_settings_are_shown(name: str) -> None:
     assert not is_secret(name)
     assert SETTINGS
