@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -28,22 +29,27 @@ def commit_info(spark: SparkSession, path: str, version: int) -> dict[str, Any]:
     file = jvm.org.apache.hadoop.fs.Path(name)
     stream = file.getFileSystem(spark._jsc.hadoopConfiguration()).open(file)
     try:
-        lines = str(jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8")).splitlines()
+        text = str(jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
     finally:
         stream.close()
+    lines = [line for line in text.split("\n") if line]  # a value may hold what else ends a line
     info: dict[str, Any] = next(
         (json.loads(line)["commitInfo"] for line in lines if line.startswith('{"commitInfo"')), {}
     )
-    added = sum(line.startswith('{"add"') for line in lines)
-    if not lines or (
-        info.get("operation") == "WRITE" and added < int(info.get("operationMetrics", {}).get("numFiles", 0))
-    ):
+    if not lines or (info.get("operation") == "WRITE" and _rows_added(lines) < rows_of(info)):
         raise TableError(
-            "The log of a table is cut off at its last commit.", where=name, found=f"{len(lines)} lines, {added} files",
+            "The log of a table is cut off at its last commit.", where=name,
+            found=f"{len(lines)} lines, which name {_rows_added(lines):g} rows", expected=f"{rows_of(info)} rows",
             do="bring the file back from a copy of the warehouse and run the same command again; nothing was changed. "
             "docs/reliability.md says what to do without a copy",
         )  # fmt: skip
     return dict(info)
+
+
+def _rows_added(lines: list[str]) -> float:
+    """The rows in the files that a commit adds; any number where a file does not say."""
+    stats = [json.loads(line)["add"].get("stats") for line in lines if line.startswith('{"add"')]
+    return sum(json.loads(stat).get("numRecords", inf) if stat else inf for stat in stats)
 
 
 def check_newest(spark: SparkSession, path: str, version: int) -> None:
