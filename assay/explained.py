@@ -79,5 +79,6 @@ def _table(text: str, root: str) -> tuple[str, str]:
 
 def first_lines(error: BaseException) -> str:
     """The first lines of an error's text, without Java's stack."""
-    lines = [line for line in str(error).splitlines() if line.strip() and "JVM stacktrace" not in line]
+    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("at ", "JVM stacktrace"))]
     return " ".join(lines[:3])[:500]
