@@ -33,6 +33,7 @@ from assay.config import Source
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.session import jobs_so_far
 from assay.tables import local_frame
+from bronze.seen import FILES, FILES_SCHEMA
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
 NUMBERS, REALS = 6, 6
@@ -100,10 +101,8 @@ def lakehouse_with(folder: Path, rows: int) -> Lakehouse:
         F.lit(1).alias("batch"), F.lit(NIGHT).alias("landed_at"),
     )  # fmt: skip
     lakehouse.tables.replace("bronze.readings", landed, slice_of={"batch": [1]})
-    file = [{"source": "readings", "batch": 1, "source_file": "f.csv", "status": "landed"}]
-    lakehouse.tables.append(
-        "ops.files", local_frame(lakehouse.spark, file, "source string, batch int, source_file string, status string")
-    )
+    file = {"source": "readings", "batch": 1, "source_file": "f.csv", "status": "landed", "records": rows}
+    lakehouse.tables.append(FILES, local_frame(lakehouse.spark, [{**file, "available_at": NIGHT}], FILES_SCHEMA))
     return lakehouse
 
 

@@ -1,7 +1,7 @@
 """What a batch writes to `silver.<source>__history`: one append, or one merge where it changes what was known."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.tables import Commit, held, literal, only_row, quoted
+from silver.alone import apart
 from silver.constraints import PREFIX, constraints_of
 from silver.measure import Counts
 from silver.transform import label_of
@@ -71,8 +72,16 @@ def write_history(
     if source.history == "snapshot":
         since = None if begun else counts.first_valid
         snapshots = _whole_snapshots(lakehouse, source, batch, existing, checked, since)
-    with held(chain(existing, incoming, rules, [FLAGS], snapshots)) as records:
-        fates, changes = _count_fates(records)
+    accepted = counts.rows - counts.rejected
+    with (
+        apart(existing, incoming, rules, accepted) as (shared, together, alone),
+        held(chain(shared, together, rules, [FLAGS], snapshots)) as chained,
+    ):
+        fates, changes = _count_fates(chained)
+        records = chained
+        if alone is not None:
+            fates = replace(fates, version=fates.version + accepted - fates.rows)
+            records = chained.unionByName(alone)
         if changes or begun:
             within = [] if begun or snapshots else [_key_range(counts.key_range, "target.")]
             commit = _merge(lakehouse, table, source, records, within, batch if begun else None)
