@@ -159,7 +159,7 @@ def test_a_batch_that_breaks_its_contract_stops_before_silver_and_is_cleaned_onc
         .select("metric", "label")
     )
     assert sorted(tuple(row) for row in labels.collect()) == [
-        ("flagged", "cold"), ("flagged", "max:temp"), ("flagged", "max:temp"), ("rejected", "cold"),
+        ("flagged", "cold"), ("flagged", "max:temp"), ("flagged", "max:temp"), ("rejected", "cold"), ("stopped", "max:temp"),
     ]  # fmt: skip
 
 
