@@ -10,7 +10,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from assay.tables import local_frame
+from assay.frames import local_frame
 
 FEED = "delta.enableChangeDataFeed"
 VERSION, COMMITTED, FILE = "__version", "__committed", "__file"

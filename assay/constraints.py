@@ -13,7 +13,8 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from assay.tables import Tables, literal, only_row, quoted
+from assay.frames import only_row
+from assay.tables import Tables, literal, quoted
 
 _SETTLED = "assay.constraints"
 _KEY = "delta.constraints."

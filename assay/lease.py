@@ -21,8 +21,9 @@ from pyspark.sql import types as T
 
 from assay.errors import BusyError
 from assay.explained import explaining
+from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
-from assay.tables import Tables, local_frame
+from assay.tables import Tables
 
 logger = logging.getLogger(__name__)
 

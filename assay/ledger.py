@@ -12,10 +12,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay import __version__
+from assay.frames import local_frame
 from assay.known import Known, Target
 from assay.lakehouse import Lakehouse
 from assay.redaction import redacted
-from assay.tables import local_frame
 
 logger = logging.getLogger(__name__)
 

@@ -4,17 +4,14 @@ A table is named as in SQL (`silver.outcomes__history`) and lies in the folder o
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, cast
+from typing import Any
 
-import pyarrow as pa
 from delta.tables import DeltaMergeBuilder, DeltaTable
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from assay.commits import check_newest, commit_info, rows_of
 from assay.counted import Counted, counted
@@ -204,36 +201,6 @@ class Tables:
 def _jvm(spark: SparkSession) -> Any:
     """Spark's own process, for what its Python side does not offer."""
     return spark._jvm
-
-
-def local_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], schema: str) -> DataFrame:
-    """A frame of a few rows of the driver. They come by way of Arrow: of a Python list Spark would make a job."""
-    fields = cast("T.StructType", T.StructType.fromDDL(schema))
-    table: Any = pa.Table.from_pylist([dict(row) for row in rows], schema=to_arrow_schema(fields, timezone="UTC"))
-    frame: DataFrame = spark.createDataFrame(table, fields)
-    return frame
-
-
-@contextmanager
-def held(frame: DataFrame) -> Iterator[DataFrame]:
-    """A frame's rows, worked out once for several queries and kept in memory and on disk until the end of the block.
-
-    The plan stays behind. Spark compares the whole plan of what is cached with every later query's, which for a plan
-    of hundreds of expressions takes longer than the queries.
-    """
-    spark: Any = frame.sparkSession
-    plan = cast("Any", frame)._jdf
-    rows = spark._jsparkSession.internalCreateDataFrame(plan.queryExecution().toRdd(), plan.schema(), False)
-    kept = DataFrame(rows, spark).persist()
-    try:
-        yield kept
-    finally:
-        kept.unpersist()
-
-
-def only_row(frame: DataFrame) -> Row:
-    """The single row of an aggregate without groups."""
-    return frame.collect()[0]
 
 
 def where_in(values: Mapping[str, Sequence[object]]) -> str:

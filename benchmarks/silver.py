@@ -30,9 +30,9 @@ from pyspark.sql import functions as F
 
 import silver.stage
 from assay.config import Source
+from assay.frames import local_frame
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.session import jobs_so_far
-from assay.tables import local_frame
 from bronze.seen import FILES, FILES_SCHEMA
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)

@@ -10,9 +10,9 @@ from assay.config import Source
 from assay.config.origins import Files
 from assay.errors import ContractError
 from assay.files import FileInfo, changed_since, list_files
+from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
-from assay.tables import local_frame
 from bronze import tasks
 from bronze.available import available_at
 from bronze.columns import check_columns, check_types, new_columns_note

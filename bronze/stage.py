@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 
 from assay import ledger
 from assay.errors import SourceError, TableError
+from assay.frames import local_frame
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage, side_by_side
-from assay.tables import local_frame
 from bronze import delta, files, jdbc  # noqa: F401  # each makes its kind known
 from bronze.account import account
 from bronze.delivery import KINDS, Delivery, kind_of

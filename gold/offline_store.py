@@ -24,7 +24,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.errors import FeatureError
-from assay.tables import only_row, quoted
+from assay.frames import only_row
+from assay.tables import quoted
 from gold.as_of_join import Side, as_of_join
 
 # Feast calls its Spark source experimental, for every view, and has just asked to be heard.

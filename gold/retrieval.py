@@ -5,9 +5,10 @@ from pyspark.sql import functions as F
 
 from assay.config import Model
 from assay.errors import FeatureError
+from assay.frames import only_row
 from assay.lakehouse import Lakehouse
 from assay.sql_expression import NotAllowedError, row_expression
-from assay.tables import only_row, quoted
+from assay.tables import quoted
 from gold.store import apply, feature_store
 
 

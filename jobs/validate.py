@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> None:
     from bronze.database import check_connections
     from gold.aggregates import check_aggregates
     from model.gates import check_gates
-    from silver.checks import check_handling
+    from silver.asked import check_handling
     from silver.profile import check_baseline
     from silver.user_suites import check_suites
 

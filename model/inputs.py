@@ -8,7 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay.errors import ModelError
-from assay.tables import only_row, quoted
+from assay.frames import only_row
+from assay.tables import quoted
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import Model
 from assay.errors import ModelError
+from assay.frames import only_row
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
-from assay.tables import only_row, quoted
+from assay.tables import quoted
 from model.predict import check_scores, finite_count, predict
 from model.registry import Champion, champion
 

@@ -15,11 +15,12 @@ from pyspark.sql import functions as F
 from assay import __version__
 from assay.config import Model
 from assay.errors import ModelError
+from assay.frames import local_frame
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, key_of
 from assay.stages import run_stage
-from assay.tables import local_frame, quoted
+from assay.tables import quoted
 from model.artifact import Artifact
 from model.evaluate import evaluate
 from model.gates import check_gates, judge

@@ -11,8 +11,8 @@ from pyspark.sql import types as T
 
 from assay import ledger
 from assay.errors import ConfigError, nearest
+from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
-from assay.tables import local_frame
 from silver.pending import pending
 
 ACCEPTED = "ops.accepted"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from assay.tables import held
+from assay.frames import held
 from silver.versions import VERSION, Rules
 
 FROM_ROWS = 100_000

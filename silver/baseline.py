@@ -17,9 +17,9 @@ from pyspark.sql import functions as F
 from assay.config import Source
 from assay.config.baseline import Baseline
 from assay.errors import ContractError, TableError
+from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
-from assay.tables import local_frame
 from silver.accepted import REFUSED, STOPPED, Acceptance, acceptance
 from silver.checks import Check
 from silver.metrics import METRICS, OTHERS, Number, Scale

@@ -4,7 +4,7 @@ A check that compares holds where a value is NULL: whether NULL is allowed is `r
 condition between columns that is neither true nor false.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,6 @@ from pyspark.sql import functions as F
 from assay.config import Column, Source
 from assay.config.checks import Handling
 from assay.config.column import Length
-from assay.errors import TableError, nearest
 from assay.tables import quoted
 from silver.condition import condition
 from silver.parse import happens_twice, is_skipped, local_time
@@ -69,14 +68,15 @@ class Check:
 
 
 Fails = Callable[[Value], SparkColumn]
-_CHECKS: dict[str, tuple[Callable[[Column], Any], Fails, Callable[[Any], str]]] = {}
+CHECKS: dict[str, tuple[Callable[[Column], Any], Fails, Callable[[Any], str]]] = {}
+"""Name -> the setting that turns a check on, where it fails, and what to say then."""
 
 
 def check(name: str, setting: Callable[[Column], Any], message: Callable[[Any], str]) -> Callable[[Fails], Fails]:
     """Register a check: its name, the setting that turns it on (None: off), and what to say where it fails."""
 
     def register(function: Fails) -> Fails:
-        _CHECKS[name] = (setting, function, message)
+        CHECKS[name] = (setting, function, message)
         return function
 
     return register
@@ -183,7 +183,7 @@ def checks_of(source: Source, values: list[Value]) -> list[Check]:
             message(setting(value.column)), value.text, value.column.handling(name),
         )
         for value in values
-        for name, (setting, fails, message) in _CHECKS.items()
+        for name, (setting, fails, message) in CHECKS.items()
         if setting(value.column) is not None
     ]  # fmt: skip
     needed = {name for name, item in source.derived.items() if item.required}
@@ -210,26 +210,6 @@ def checks_of(source: Source, values: list[Value]) -> list[Check]:
     return asked
 
 
-def check_evaluated(source: Source, batch: int, found: Iterable[Check]) -> None:
-    """TableError unless every check that a contract asks for is among those that were evaluated."""
-    wanted: set[tuple[str, str | None]] = {
-        (name, column)
-        for column, each in source.columns.items()
-        for name, (setting, *_) in _CHECKS.items()
-        if setting(each) is not None
-    }
-    wanted |= {("required", name) for name, each in source.derived.items() if each.required}
-    wanted |= {(name, None) for name in (*source.checks, *source.references)}
-    if missing := sorted(
-        f"{name} {column or ''}".strip() for name, column in wanted - {(c.name, c.column) for c in found}
-    ):
-        raise TableError(
-            f"A check of source {source.name} was not evaluated: {', '.join(missing)}.",
-            where=f"{source.at()}, batch {batch}", found="no answer", expected="an answer for every row",
-            do="report this as a defect of assay: no row of the batch was written to silver",
-        )  # fmt: skip
-
-
 def _settings(column: Column, name: str, setting: Any) -> dict[str, Any]:
     plain = setting.model_dump() if isinstance(setting, Length) else setting
     return {name: plain, "unit": column.unit, **_severity(column.handling(name))}
@@ -237,29 +217,6 @@ def _settings(column: Column, name: str, setting: Any) -> dict[str, Any]:
 
 def _severity(handling: Handling) -> dict[str, Any]:
     return {} if handling.severity == QUARANTINE.severity else {"severity": handling.severity}
-
-
-def check_handling(source: Source) -> None:
-    """ConfigError where a contract says how to handle a check that there is not."""
-    for name, column in source.columns.items():
-        on = {check for check, (setting, *_) in _CHECKS.items() if setting(column) is not None}
-        if unknown := sorted(set(column.on_fail) - on - {"all"}):
-            raise source.error(
-                f"The column {name} has no check {unknown[0]}.", "columns", name, "on_fail", unknown[0],
-                found=unknown[0], expected=nearest(unknown[0], on),
-            )  # fmt: skip
-        if name in source.key and any(column.handling(check).severity == "flag" for check in ("type", "required")):
-            raise source.error(
-                f"The key column {name} cannot be NULL, so a row without it cannot be kept.", "columns", name, "on_fail",
-                do="leave out flag for type and required",
-            )  # fmt: skip
-    if taken := sorted({"record", "unique", *_CHECKS} & {*source.checks, *source.references}):
-        raise source.error(
-            f"{taken[0]} is the name of a check of assay's own.",
-            "checks" if taken[0] in source.checks else "references",
-            taken[0],
-            do="give it another name",
-        )
 
 
 def _decided(condition: SparkColumn) -> SparkColumn:

@@ -6,9 +6,10 @@ from pyspark.sql import functions as F
 
 from assay.config import Source
 from assay.errors import ContractError
+from assay.frames import only_row
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
-from assay.tables import only_row, quoted
+from assay.tables import quoted
 from assay.times import format_duration
 from silver.history import history_of
 from silver.versions import VERSION

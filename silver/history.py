@@ -11,10 +11,11 @@ from pyspark.sql import functions as F
 from assay import constraints, ledger
 from assay.config import Source
 from assay.errors import TableError
+from assay.frames import held, only_row
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
-from assay.tables import Commit, held, literal, only_row, quoted
+from assay.tables import Commit, literal, quoted
 from silver.alone import apart
 from silver.constraints import PREFIX, constraints_of
 from silver.measure import Counts

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from assay.config import Source
 from assay.errors import ContractError
-from assay.tables import only_row, quoted
+from assay.frames import only_row
+from assay.tables import quoted
 from silver.check_result import CheckResult
 from silver.checks import Check
 

@@ -14,10 +14,10 @@ from pyspark.sql import types as T
 from assay.config import Source
 from assay.config.version import contract_version
 from assay.errors import ConfigError, nearest
+from assay.frames import only_row
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
-from assay.tables import only_row
 from silver.history import REPLAY, check_rows
 from silver.measure import Counts
 from silver.transform import ORIGIN, REASON, label_of

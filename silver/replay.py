@@ -10,8 +10,8 @@ from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
 from assay.stages import run_stage
+from silver.asked import check_handling
 from silver.baseline import open_gate
-from silver.checks import check_handling
 from silver.history import REPLAY
 from silver.pending import Landed
 from silver.quarantine import chosen, open_batches

@@ -17,14 +17,14 @@ from assay.config import Source
 from assay.config.related import waves
 from assay.config.version import contract_version
 from assay.errors import TableError
+from assay.frames import held
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage, side_by_side
-from assay.tables import held
 from silver import expectations
+from silver.asked import check_evaluated, check_handling
 from silver.baseline import Gate, open_gate
 from silver.check_result import CheckResult
-from silver.checks import check_evaluated, check_handling
 from silver.freshness import check_freshness
 from silver.history import REPLAY, history_of, was_begun, write_history
 from silver.measure import count, enforce, results

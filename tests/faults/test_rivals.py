@@ -19,9 +19,10 @@ from pyspark.sql import types as T
 from assay import lease
 from assay.errors import BusyError, TableError
 from assay.explained import explaining
+from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.lease import LEASES, LONGEST, _born, _gone
-from assay.tables import Tables, local_frame
+from assay.tables import Tables
 from jobs.nightly import run_night
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 from assay.config import Column, Source
 from assay.errors import ConfigError, ContractError, TableError
 from silver import checks
-from silver.checks import Check, Value, check, check_evaluated, check_handling, checks_of
+from silver.asked import check_evaluated, check_handling
+from silver.checks import Check, Value, check, checks_of
 from silver.parse import typed
 
 
@@ -168,7 +169,7 @@ def test_checks_of_asks_for_keys_and_required_derived_columns(spark: SparkSessio
 
 
 def test_check_makes_a_new_check_known(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_CHECKS", dict(checks._CHECKS))
+    monkeypatch.setattr(checks, "CHECKS", dict(checks.CHECKS))
 
     @check("even", lambda column: column.unit == "pairs" or None, lambda _: "is odd")
     def _even(value: Value) -> SparkColumn:

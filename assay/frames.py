@@ -1,0 +1,40 @@
+"""Small frames of the driver's, frames that several queries read, and the row of an aggregate."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import types as T
+from pyspark.sql.pandas.types import to_arrow_schema
+
+
+def local_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], schema: str) -> DataFrame:
+    """A frame of a few rows of the driver. They come by way of Arrow: of a Python list Spark would make a job."""
+    fields = cast("T.StructType", T.StructType.fromDDL(schema))
+    table: Any = pa.Table.from_pylist([dict(row) for row in rows], schema=to_arrow_schema(fields, timezone="UTC"))
+    frame: DataFrame = spark.createDataFrame(table, fields)
+    return frame
+
+
+@contextmanager
+def held(frame: DataFrame) -> Iterator[DataFrame]:
+    """A frame's rows, worked out once for several queries and kept in memory and on disk until the end of the block.
+
+    The plan stays behind. Spark compares the whole plan of what is cached with every later query's, which for a plan
+    of hundreds of expressions takes longer than the queries.
+    """
+    spark: Any = frame.sparkSession
+    plan = cast("Any", frame)._jdf
+    rows = spark._jsparkSession.internalCreateDataFrame(plan.queryExecution().toRdd(), plan.schema(), False)
+    kept = DataFrame(rows, spark).persist()
+    try:
+        yield kept
+    finally:
+        kept.unpersist()
+
+
+def only_row(frame: DataFrame) -> Row:
+    """The single row of an aggregate without groups."""
+    return frame.collect()[0]
