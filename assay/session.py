@@ -138,9 +138,8 @@ def installed_jars() -> list[str]:
 
 def set_process_defaults() -> None:
     """Time zone, Python of the workers and telemetry of this process; settings made by the user stay."""
-    logging.getLogger("py4j").setLevel(
-        logging.INFO
-    )  # below, it tells each call to Java with its arguments: passwords too
+    # Below, it tells each connection to Java, and each call with its arguments: passwords too.
+    logging.getLogger("py4j").setLevel(logging.WARNING)
     os.environ["TZ"] = "UTC"
     time.tzset()
     binaries = str(Path(sys.executable).parent)

@@ -135,13 +135,11 @@ def _length(column: str | None, settings: Mapping[str, object]) -> _Statement | 
     length = settings.get("length")
     if not isinstance(length, Mapping):
         return None
-    arguments = {"column": column, "min_value": length.get("min"), "max_value": length.get("max")}
-    ends = (
-        f"{length.get('min')} to {length.get('max')}"
-        if length.get("max") is not None
-        else f"{length.get('min')} or more"
-    )
-    return _Statement("ExpectColumnValueLengthsToBeBetween", arguments, f"{column} has {ends} characters")
+    least, most = length.get("min"), length.get("max")
+    exact = f"{least}" if least == most else f"{least} to {most}"
+    told = f"{least} characters or more" if most is None else f"{exact} characters"
+    arguments = {"column": column, "min_value": least, "max_value": most}
+    return _Statement("ExpectColumnValueLengthsToBeBetween", arguments, f"{column} has {told}")
 
 
 def _unique(column: str | None, settings: Mapping[str, object]) -> _Statement | None:

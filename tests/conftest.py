@@ -21,7 +21,10 @@ settings.load_profile("assay")
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The process's only session. dbt works in the process's default one, so no test makes another."""
-    conf: dict[str, str | int | float | bool] = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog"))}
+    conf: dict[str, str | int | float | bool] = {
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog")),
+        "spark.driver.memory": "3g",  # hundreds of lakehouses in one process, where a night has one
+    }
     made = session(Environment(name="test", spark=Spark(master="local[2]", conf=conf)))
     yield made
     made.stop()

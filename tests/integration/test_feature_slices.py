@@ -128,7 +128,7 @@ def test_what_is_known_of_the_ledger_is_what_it_says_after_every_run(lakehouse: 
     lakehouse.known.clear()
     assert ledger.known(lakehouse, [FIRST, SECOND]) == followed
     assert followed.writes == {"bronze.readings": 1, "silver.readings__history": 1, TABLE: 2}
-    assert followed.newest["silver.readings__history"] == Target("readings", "batch 1", "silver.readings__history", 0)
+    assert followed.newest["silver.readings__history"] == Target("readings", "batch 1", "silver.readings__history", 1)
 
 
 def test_what_another_process_writes_to_the_ledger_is_seen(lakehouse: Lakehouse) -> None:

@@ -126,6 +126,15 @@ def test_suite_states_what_the_library_has_no_expectation_for() -> None:
     assert "('it\\'s {odd}')" in query
 
 
+def test_suite_states_the_length_of_texts() -> None:
+    found = [CheckResult("length", "x", {"length": {"min": 2, "max": most}}, 1, 0, 0) for most in (2, 6, None)]
+    assert kinds(found) == [
+        ("expect_column_value_lengths_to_be_between", {"column": "x", "min_value": 2, "max_value": 2}, "x has 2 characters"),
+        ("expect_column_value_lengths_to_be_between", {"column": "x", "min_value": 2, "max_value": 6}, "x has 2 to 6 characters"),
+        ("expect_column_value_lengths_to_be_between", {"column": "x", "min_value": 2}, "x has 2 characters or more"),
+    ]  # fmt: skip
+
+
 def test_suite_of_one_column_key_is_a_unique_column() -> None:
     [(kind, arguments, _)] = kinds([CheckResult("unique", None, {"key": ["tailnum"]}, 1, 0, 0)])
 
