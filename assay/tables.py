@@ -57,20 +57,21 @@ class Tables:
 
     def read(self, name: str, version: int | None = None) -> DataFrame:
         """The table, as of now or as of a Delta version; TableError when there is none."""
-        if not self.exists(name):
+        newest = self.version(name)
+        if newest < 0:
             raise TableError(
                 f"The table {name} does not exist yet.",
                 where=self.path(name),
                 do="run the stage that writes it first: bronze, silver, features, train, score in this order",
             )
-        check_newest(self.spark, self.path(name), self.version(name))
+        check_newest(self.spark, self.path(name), newest)
         reader = self.spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
         return reader.load(self.path(name))
 
     def version(self, name: str) -> int:
-        """The newest Delta version of a table."""
+        """The newest Delta version of a table; -1 where there is none."""
         jvm = _jvm(self.spark)
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
         return int(log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).version())

@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 NIGHT = ["--as-of", "2013-02-14"]
 JOBS: dict[str, tuple[list[str], list[str]]] = {
     "validate": ([], ["flights", "6 sources"]),
-    "schema": ([], []),
+    "schema": (["--to", "{folder}"], ["source.json"]),
+    "contract": (["docs", "--to", "{folder}/dictionary.md"], ["dictionary.md"]),
+    "quarantine": (["ls"], ["max:wind_speed"]),
     "bronze": (NIGHT, ["bronze       2013-02-14 00:00Z  nothing to do"]),
     "silver": (NIGHT, ["silver       2013-02-14 00:00Z  nothing to do"]),
     "features": (NIGHT, ["features     2013-02-14 00:00Z  nothing to do"]),
@@ -30,9 +32,13 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
         ["select model_version, count(*) > 0 as many from gold.late_arrival_predictions group by 1 order by 1"],
         ["1  True"],
     ),
-    "dbt": (["build"], []),
 }
 """Job -> its arguments, and what it prints."""
+REFUSED: dict[str, tuple[list[str], str]] = {
+    "dbt": (["build"], "assay: This lakehouse names no dbt project."),
+    "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
+}
+"""Job -> arguments that it cannot use, and what it says."""
 
 
 class Flights(Protocol):
@@ -67,24 +73,24 @@ def submit(job: str, conf_dir: Path, arguments: list[str]) -> "subprocess.Comple
 
 
 def test_the_list_of_jobs_is_complete() -> None:
-    assert set(JOBS) == {path.stem for path in (ROOT / "jobs").glob("*.py")} - {"__init__", "common"}
+    assert {*JOBS, *REFUSED} == {path.stem for path in (ROOT / "jobs").glob("*.py")} - {"__init__", "common"}
 
 
-@pytest.mark.parametrize("job", [job for job in JOBS if job != "dbt"])
+@pytest.mark.parametrize("job", JOBS)
 def test_a_job_runs_by_spark_submit(job: str, conf_dir: Path, tmp_path: Path) -> None:
     arguments, printed = JOBS[job]
-    if job == "schema":
-        arguments = ["--to", str(tmp_path)]
-    done = submit(job, conf_dir, arguments)
+    done = submit(job, conf_dir, [argument.format(folder=tmp_path) for argument in arguments])
     assert done.returncode == 0, done.stderr
     assert [text for text in printed if text not in done.stdout] == [], done.stdout
-    if job == "schema":
-        assert (tmp_path / "source.json").exists()
+    if "{folder}" in "".join(arguments):
+        assert [name for name in printed if not (tmp_path / name).exists()] == []
 
 
-def test_an_error_of_a_submitted_job_is_told_on_a_few_lines_with_its_exit_code(conf_dir: Path) -> None:
-    done = submit("dbt", conf_dir, JOBS["dbt"][0])
+@pytest.mark.parametrize("job", REFUSED)
+def test_an_error_of_a_submitted_job_is_told_on_a_few_lines_with_its_exit_code(job: str, conf_dir: Path) -> None:
+    arguments, said = REFUSED[job]
+    done = submit(job, conf_dir, arguments)
     assert done.returncode == 2
     told = done.stdout + done.stderr  # spark-submit sends a program's errors to its standard output
-    assert "assay: This lakehouse names no dbt project." in told
+    assert said in told
     assert "Traceback" not in told
