@@ -67,9 +67,9 @@ class Entry:
     page: str = ""
 
     @property
-    def age(self) -> tuple[datetime, int, str]:
-        """Sorts the entries of a source from the oldest to the newest; no two have the same."""
-        return (self.as_of, self.batch, self.run_id)
+    def age(self) -> tuple[datetime, int]:
+        """Sorts the entries of a source from the oldest to the newest; of two that have the same the later run's counts."""
+        return (self.as_of, self.batch)
 
 
 @dataclass(frozen=True)

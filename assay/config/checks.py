@@ -81,7 +81,19 @@ class Reference(Config):
     source: Identifier
     """The source that is referred to."""
 
-    columns: Annotated[dict[Identifier, Identifier], BeforeValidator(_same_names)]
+    columns: Annotated[
+        dict[Identifier, Identifier],
+        BeforeValidator(_same_names),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "object", "additionalProperties": {"type": "string"}},
+                    {"type": "array", "items": {"type": "string"}},
+                    {"type": "string"},
+                ]
+            }
+        ),
+    ]
     """A column of this contract -> the column of the other's key: `{tailnum: tailnum}`, or `[tailnum]`."""
 
     description: str = ""
