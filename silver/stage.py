@@ -83,8 +83,8 @@ def clean_batches(lakehouse: Lakehouse, waiting: Mapping[str, Sequence[Landed]],
 
     sources: list[Source] = []
     done: list[list[Cleaned]] = []
-    for group in waves(lakehouse.config.sources):
-        together = [lakehouse.config.sources[name] for name in group if name in waiting]
+    for group in waves({name: lakehouse.config.sources[name] for name in waiting}):
+        together = [lakehouse.config.sources[name] for name in group]
         done += side_by_side(lakehouse, clean_source, together)
         sources += together
     published = [

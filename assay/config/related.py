@@ -73,7 +73,7 @@ def check_references(sources: Mapping[str, Source]) -> None:
 
 
 def waves(sources: Mapping[str, Source]) -> list[list[str]]:
-    """The sources in groups: each refers only to sources of groups before its own.
+    """The sources in groups: each refers only to sources of groups before its own, or to none of those given.
 
     Raises:
         ConfigError: Sources refer to each other in a circle.
