@@ -135,7 +135,7 @@ def _gone(row: Row) -> bool:
         os.kill(row["pid"], 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except PermissionError:  # another user's, and alive
         pass
     born = row["holder"].partition("-")[2]
     return bool(born) and born != _born(row["pid"])

@@ -20,6 +20,8 @@ from assay.redaction import redacted
 logger = logging.getLogger(__name__)
 
 RUNS = "ops.runs"
+FILES = "ops.files"
+"""What was delivered and what became of it, a row per file or landing; bronze writes it."""
 _TARGET = "struct<target: string, key: string, table: string, version: bigint>"
 _METRIC = "struct<target: string, batch: int, metric: string, label: string, value: double>"
 SCHEMA = f"""

@@ -31,8 +31,9 @@ import silver.stage
 from assay.config import Source
 from assay.frames import local_frame
 from assay.lakehouse import Lakehouse, open_lakehouse
+from assay.ledger import FILES
 from assay.session import compiled, jobs_so_far
-from bronze.seen import FILES, FILES_SCHEMA
+from bronze.seen import FILES_SCHEMA
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
 NUMBERS, REALS = 6, 6

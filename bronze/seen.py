@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pyspark.sql import functions as F
 
 from assay.lakehouse import Lakehouse
+from assay.ledger import FILES
 
-FILES = "ops.files"
 FILES_SCHEMA = """
     source string, batch int, source_file string, bytes bigint, modified_at timestamp, sha256 string, status string,
     reason string, records bigint, available_at timestamp, as_of timestamp, landed_at timestamp, run_id string, read_to string

@@ -17,12 +17,12 @@ from assay.errors import SourceError, TableError
 from assay.frames import local_frame
 from assay.known import Target
 from assay.lakehouse import Lakehouse
-from assay.ledger import Outcome
+from assay.ledger import FILES, Outcome
 from assay.stages import run_stage, side_by_side
 from bronze import delta, files, jdbc  # noqa: F401  # each makes its kind known
 from bronze.account import account
 from bronze.delivery import KINDS, Delivery, kind_of
-from bronze.seen import FILES, FILES_SCHEMA, Seen, seen_files
+from bronze.seen import FILES_SCHEMA, Seen, seen_files
 
 
 def run(lakehouse: Lakehouse, as_of: datetime) -> Outcome:

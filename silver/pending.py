@@ -12,9 +12,8 @@ from assay import ledger
 from assay.config import Source
 from assay.errors import TableError
 from assay.lakehouse import Lakehouse
+from assay.ledger import FILES
 from silver.history import history_of
-
-FILES = "ops.files"
 
 
 @dataclass(frozen=True)

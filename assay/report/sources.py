@@ -6,6 +6,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from assay.lakehouse import Lakehouse
+from assay.ledger import FILES
 from assay.report.night import FeedRow, RejectRow
 
 
@@ -14,10 +15,10 @@ def feeds_of(
 ) -> tuple[FeedRow, ...]:
     """What each source brought for a night, from the night's numbers and from when it delivered before."""
     delivered: dict[str, Any] = {}
-    if lakehouse.tables.exists("ops.files"):
+    if lakehouse.tables.exists(FILES):
         when = F.col("available_at")
         before = (when > F.lit(as_of - timedelta(days=8))) & (when <= F.lit(as_of - timedelta(days=1)))
-        files = lakehouse.tables.read("ops.files").where("status = 'landed'").where(when <= F.lit(as_of))
+        files = lakehouse.tables.read(FILES).where("status = 'landed'").where(when <= F.lit(as_of))
         days = F.floor((F.lit(as_of).cast("long") - when.cast("long")) / 86_400)
         found = files.groupBy("source").agg(
             F.max(when).alias("newest"), F.count_distinct(F.when(before, days)).alias("days")
