@@ -75,11 +75,11 @@ def copy_of(conf_dir: Path, name: str) -> Path:
     return base.parent / name / conf_dir.relative_to(base)
 
 
-def run_and_kill(conf_dir: Path, *moment: str) -> int:
-    command = [sys.executable, str(ROOT / "tests" / "faults" / "night.py"), str(conf_dir), NEXT.isoformat(), *moment]
+def run_and_kill(*arguments: object) -> int:
+    command = [sys.executable, str(ROOT / "tests" / "faults" / "night.py"), NEXT.isoformat(), *map(str, arguments)]
     done = subprocess.run(
-        command, cwd=conf_dir, env={**os.environ, "PYTHONPATH": str(ROOT), "JAVA_TOOL_OPTIONS": SHORT_LIVED}, start_new_session=True, check=False,
-        capture_output=True, timeout=300,
+        command, env={**os.environ, "PYTHONPATH": str(ROOT), "JAVA_TOOL_OPTIONS": SHORT_LIVED}, start_new_session=True,
+        check=False, capture_output=True, timeout=600,
     )  # fmt: skip
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
     return done.returncode
@@ -95,15 +95,16 @@ def run_both(conf_dir: Path) -> Lakehouse:
 def test_a_night_killed_after_any_commit_is_finished_by_the_next_run(one_night: Path) -> None:
     undisturbed = contents(run_both(copy_of(one_night, "undisturbed")))
     assert undisturbed["ops.leases"] == []
-    for commit in range(COMMITS):
-        killed = copy_of(one_night, f"killed_after_{commit}")
-        assert run_and_kill(killed, "after", str(commit)) == -signal.SIGKILL
-        lakehouse = run_both(killed)
+    killed = {copy_of(one_night, f"killed_after_{commit}"): commit for commit in range(COMMITS + 1)}
+    moments = [word for conf_dir, commit in killed.items() for word in (conf_dir, commit)]
+    assert run_and_kill("after", *moments) == -signal.SIGKILL
+    for conf_dir, commit in killed.items():
+        if commit == COMMITS:
+            assert contents(open_lakehouse(conf_dir)) == undisturbed
+            continue
+        lakehouse = run_both(conf_dir)
         assert contents(lakehouse) == undisturbed, f"killed after commit {commit}"
         accounted(lakehouse)
-    whole = copy_of(one_night, "killed_after_the_last")
-    assert run_and_kill(whole, "after", str(COMMITS)) == -signal.SIGKILL
-    assert contents(open_lakehouse(whole)) == undisturbed
 
 
 def test_a_night_killed_again_and_again_at_any_moment_is_finished_in_the_end(one_night: Path) -> None:
@@ -111,7 +112,7 @@ def test_a_night_killed_again_and_again_at_any_moment_is_finished_in_the_end(one
     killed = copy_of(one_night, "killed")
     moments = [f"{random.uniform(0.5, 9):.2f}" for _ in range(4)]  # noqa: S311  # no secret
     for moment in moments:
-        run_and_kill(killed, "at", moment)
+        run_and_kill("at", killed, moment)
     lakehouse = run_both(killed)
     assert contents(lakehouse) == undisturbed, f"killed at {moments}"
     accounted(lakehouse)
