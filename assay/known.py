@@ -1,8 +1,9 @@
-"""What a process knows of the ledger: what was made for which night, and which table versions runs have written."""
+"""What a process knows of the ledger: what was made for which night, which table versions runs have written, who runs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,14 @@ class Target:
     key: str
     table: str
     version: int
+
+
+@dataclass(frozen=True)
+class SeenLeases:
+    """The table of leases as a process has last seen or written it."""
+
+    version: int
+    rows: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.config import Environment, LakehouseConfig, load_environment, load_lakehouse
-from assay.known import Known
+from assay.known import Known, SeenLeases
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,6 +29,8 @@ class Lakehouse:
     environment: Environment
     leases: set[str] = field(default_factory=set)
     """Stages that this process holds the lease of."""
+    seen_leases: list[SeenLeases] = field(default_factory=list)
+    """What this process has last seen of the table of leases, if anything; for `assay.lease` alone."""
     known: list[Known] = field(default_factory=list)
     """What this process has last read of the ledger, if anything; for `assay.ledger` alone."""
 

@@ -1,27 +1,28 @@
 """One writer per stage: a lease in the Delta table `ops.leases`.
 
-The table holds the leases that are held, a partition per holder. Taking some is one append that Delta accepts only if
-nobody has taken any since the table was looked at: its transaction number is the version that was looked at, and
-Delta skips a number that is not above the last. Of two that try at once one finds its commit in the log, the other
-does not. A lease whose holder is gone is free: a process of this host that has died, whether or not another has its number now,
-or one of another host that took it longer ago than a run can last.
+The table has a row per lease that was taken, and a row without a stage where a holder gave its leases back: two appends,
+where taking rows away would cost a run as much as a small stage. Of two that take one at once the one whose commit comes
+first in the log has it: the other finds it in the table as it was before its own commit. A lease whose holder is gone is
+free: a process of this host that has died, whether or not another has its number now, or one of another host that took it
+longer ago than a run can last. Rows of holders that hold nothing any more are cleared away now and then.
 """
 
 import logging
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from pyspark.sql import Row
 from pyspark.sql import types as T
 
 from assay.errors import BusyError
 from assay.explained import explaining
 from assay.frames import local_frame
+from assay.known import SeenLeases
 from assay.lakehouse import Lakehouse
 from assay.tables import Tables
 
@@ -35,7 +36,8 @@ _held: set[str] = set()
 """Holders of leases that this process has taken and not given back."""
 
 _SCHEMA = "stage string, holder string, host string, pid bigint, taken_at timestamp"
-_ATTEMPTS = 20
+_MOST_SPENT = 10
+"""Of so many holders that hold nothing any more the table may keep rows."""
 
 
 @contextmanager
@@ -59,15 +61,42 @@ def lease(lakehouse: Lakehouse, stages: Sequence[str]) -> Iterator[None]:
             yield
         finally:
             lakehouse.leases.difference_update(wanted)
-            _give_back(lakehouse.tables, holder)
+            _give_back(lakehouse, holder)
     finally:
         _held.discard(holder)
 
 
-def _give_back(tables: Tables, holder: str) -> None:
-    """Take away the leases of a holder. Where that fails, the next run sees that nobody holds them."""
+def _not_given_back(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The leases that are held, by processes that may have died since."""
+    back = {row["holder"] for row in rows if row["stage"] is None}
+    return [row for row in rows if row["holder"] not in back]
+
+
+def _seen(lakehouse: Lakehouse, version: int | None = None) -> SeenLeases:
+    """The table as it is now, or as of a version; read only if it is not what this process has seen or written last."""
+    tables = lakehouse.tables
+    wanted = tables.version(LEASES) if version is None else version
+    if not lakehouse.seen_leases or lakehouse.seen_leases[0].version != wanted:
+        rows = tuple(row.asDict() for row in tables.read(LEASES, wanted).collect())
+        lakehouse.seen_leases[:] = [SeenLeases(wanted, rows)]
+    return lakehouse.seen_leases[0]
+
+
+def _append(lakehouse: Lakehouse, holder: str, stages: Sequence[str | None]) -> int:
+    """Add a row per stage, in a version that is returned."""
+    row = {"holder": holder, "host": socket.gethostname(), "pid": os.getpid(), "taken_at": datetime.now(UTC)}
+    rows = [{"stage": stage, **row} for stage in stages]
+    version = lakehouse.tables.append(LEASES, local_frame(lakehouse.spark, rows, _SCHEMA).coalesce(1)).version
+    lakehouse.seen_leases[:] = [
+        SeenLeases(version, (*before.rows, *rows)) for before in lakehouse.seen_leases if before.version == version - 1
+    ]
+    return version
+
+
+def _give_back(lakehouse: Lakehouse, holder: str) -> None:
+    """Say that a holder has done. Where that fails, the next run sees that nobody holds its leases."""
     try:
-        tables.delete(LEASES, slice_of={"holder": [holder]})
+        _append(lakehouse, holder, [None])
     except Exception as error:  # noqa: BLE001  # what the run did is done, or has its own error
         logger.warning(
             "a lease was not given back; on this host it is free all the same: %s", str(error).splitlines()[0]
@@ -77,55 +106,42 @@ def _give_back(tables: Tables, holder: str) -> None:
 def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:
     tables = lakehouse.tables
     tables.create(LEASES, T.StructType.fromDDL(_SCHEMA), partition_by=["holder"])
-    pid, host, now = os.getpid(), socket.gethostname(), datetime.now(UTC)
-    claim = [{"stage": name, "holder": holder, "host": host, "pid": pid, "taken_at": now} for name in stages]
-    for _ in range(_ATTEMPTS):
-        version = tables.version(LEASES)
-        held = tables.read(LEASES, version).collect()
-        taken = [row for row in held if row["stage"] in stages and not _gone(row)]
-        if taken:
-            _refuse(taken[0])
-        frame = local_frame(lakehouse.spark, claim, _SCHEMA).coalesce(1)
+    seen = _seen(lakehouse)
+    _refuse_taken(seen, stages)
+    version = _append(lakehouse, holder, stages)
+    if version != seen.version + 1:
         try:
-            got_them = tables.append_once(LEASES, frame, application=LEASES, number=version + 1)
-        except Exception as error:
-            if not _overtaken(error):
-                raise
-            got_them = False
-        if got_them:
-            if gone := sorted({row["holder"] for row in held if _gone(row)}):
-                _clear(tables, gone)
-            return
-    raise BusyError(
-        "The leases of this lakehouse are being taken by many runs at once.", where=LEASES,
-        found=f"{_ATTEMPTS} attempts, each overtaken by another", do="run again when fewer runs start together",
-    )  # fmt: skip
+            _refuse_taken(_seen(lakehouse, version - 1), stages)
+        except BusyError:
+            _give_back(lakehouse, holder)
+            raise
+    held = {row["holder"] for row in _not_given_back(seen.rows) if not _gone(row)}
+    spent = {row["holder"] for row in seen.rows} - held
+    if len(spent) > _MOST_SPENT:
+        _clear(tables, sorted(spent))
 
 
-def _clear(tables: Tables, holders: Sequence[str]) -> None:
-    """Take away the leases of holders that are gone; what another run clears at the same time is left to it."""
+def _clear(tables: Tables, spent: Sequence[str]) -> None:
+    """Take away the rows of holders that hold nothing; what another run clears at the same time is left to it."""
     try:
-        tables.delete(LEASES, slice_of={"holder": holders})
+        tables.delete(LEASES, slice_of={"holder": spent})
     except Exception as error:
-        if not _overtaken(error):
+        if "Concurrent" not in f"{type(error).__name__} {error}":
             raise
 
 
-def _overtaken(error: Exception) -> bool:
-    """Whether a commit failed because another's came before."""
-    return "Concurrent" in f"{type(error).__name__} {error}"
+def _refuse_taken(seen: SeenLeases, stages: Sequence[str]) -> None:
+    """BusyError where another process holds one of some leases."""
+    for row in _not_given_back(seen.rows):
+        if row["stage"] in stages and not _gone(row):
+            raise BusyError(
+                f"The stage {row['stage']} is being run by another process.", where=LEASES,
+                found=f"process {row['pid']} on {row['host']}, since {row['taken_at']:%Y-%m-%d %H:%M:%S} UTC",
+                do="wait for it to end and run again; nothing was changed",
+            )  # fmt: skip
 
 
-def _refuse(row: Row) -> None:
-    raise BusyError(
-        f"The stage {row['stage']} is being run by another process.",
-        where=LEASES,
-        found=f"process {row['pid']} on {row['host']}, since {row['taken_at']} UTC",
-        do="wait for it to end and run again; nothing was changed",
-    )
-
-
-def _gone(row: Row) -> bool:
+def _gone(row: Mapping[str, Any]) -> bool:
     """Whether the holder of a lease has died, or is on another host and past its end."""
     if row["host"] != socket.gethostname():
         return bool(datetime.now(UTC) - row["taken_at"].replace(tzinfo=UTC) > LONGEST)

@@ -196,7 +196,10 @@ def _ops() -> Iterator[str]:
         ("`ops.files`: a row per file, or landing of a table, that was seen and does not wait", seen.FILES_SCHEMA),
         ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
-        ("`ops.leases`: a row per stage that is running, and who runs it", lease._SCHEMA),  # noqa: SLF001
+        (
+            "`ops.leases`: a row per lease that was taken, and a row without a stage where its holder gave it back",
+            lease._SCHEMA,
+        ),  # noqa: SLF001
     )
     for title, schema in tables:
         columns = re.split(r",\s*(?![^<]*>)", schema.strip())

@@ -18,8 +18,9 @@ import silver.stage
 from assay import lease, stages
 from assay.errors import BusyError, ContractError, SourceError
 from assay.lakehouse import Lakehouse, open_lakehouse
-from assay.tables import Tables
+from assay.tables import Commit, Tables
 from silver import expectations
+from tests.leases import held
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
 NEXT = datetime(2013, 3, 3, tzinfo=UTC)
@@ -169,20 +170,19 @@ def hold(lakehouse: Lakehouse, stage: str, pid: int) -> None:
     row = (stage, "another", socket.gethostname(), pid, datetime.now(UTC))
     lakehouse.tables.create(lease.LEASES, T.StructType.fromDDL(schema), partition_by=["holder"])
     frame = lakehouse.spark.createDataFrame([row], schema)
-    number = lakehouse.tables.version(lease.LEASES) + 1
-    lakehouse.tables.append_once(lease.LEASES, frame, application=lease.LEASES, number=number)
+    lakehouse.tables.append(lease.LEASES, frame)
 
 
 def just_before_the_commit(monkeypatch: pytest.MonkeyPatch, another_acts: Callable[[], None]) -> None:
     """Something happens between the look at the leases and the attempt to take some; only the first time."""
-    append_once = Tables.append_once
+    append = Tables.append
 
-    def overtaken(tables: Tables, *given: Any, **named: Any) -> None:
-        monkeypatch.setattr(Tables, "append_once", append_once)
+    def overtaken(tables: Tables, *given: Any, **named: Any) -> Commit:
+        monkeypatch.setattr(Tables, "append", append)
         another_acts()
-        append_once(tables, *given, **named)
+        return append(tables, *given, **named)
 
-    monkeypatch.setattr(Tables, "append_once", overtaken)
+    monkeypatch.setattr(Tables, "append", overtaken)
 
 
 def test_two_runs_at_once_one_stops(readings: Readings) -> None:
@@ -191,7 +191,7 @@ def test_two_runs_at_once_one_stops(readings: Readings) -> None:
     with pytest.raises(BusyError, match=f"process {os.getppid()} on "):
         bronze.stage.run(readings.lakehouse, NIGHT)
     assert not readings.lakehouse.tables.exists("bronze.readings")
-    assert rows(readings.lakehouse, lease.LEASES, "stage", "holder") == [("bronze", "another")]
+    assert held(readings.lakehouse) == [("bronze", "another")]
 
 
 def test_the_lease_of_a_dead_process_is_taken_over_and_given_back(readings: Readings) -> None:
@@ -200,7 +200,38 @@ def test_the_lease_of_a_dead_process_is_taken_over_and_given_back(readings: Read
         dead.wait()
     hold(readings.lakehouse, "bronze", dead.pid)
     assert bronze.stage.run(readings.lakehouse, NIGHT).status == "done"
-    assert rows(readings.lakehouse, lease.LEASES, "stage", "holder") == []
+    assert held(readings.lakehouse) == [("bronze", "another")]  # dead, and in nobody's way
+
+
+def test_rows_of_those_that_hold_nothing_are_cleared_away_now_and_then(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(readings.lakehouse, "train", os.getppid())
+    monkeypatch.setattr(lease, "_MOST_SPENT", 2)
+    for _ in range(4):
+        with lease.lease(readings.lakehouse, ["bronze"]):
+            pass
+    assert held(readings.lakehouse) == [("train", "another")]
+    assert len(rows(readings.lakehouse, lease.LEASES, "holder")) == 1 + 2  # of who holds one, and of the fourth
+
+
+def test_of_two_that_take_a_lease_one_after_a_third_gave_it_back_the_first_gets_it(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lakehouse = readings.lakehouse
+    with lease.lease(lakehouse, ["silver"]):
+        pass
+
+    def give_back_and_take() -> None:
+        other = open_lakehouse(lakehouse.conf_dir)
+        with lease.lease(other, ["silver"]):
+            pass
+        hold(lakehouse, "bronze", os.getppid())
+
+    just_before_the_commit(monkeypatch, give_back_and_take)
+    with pytest.raises(BusyError, match=f"process {os.getppid()} on "), lease.lease(lakehouse, ["bronze"]):
+        pass
+    assert held(lakehouse) == [("bronze", "another")]
 
 
 def test_of_two_that_take_a_lease_at_the_same_moment_one_gets_it(
@@ -209,14 +240,14 @@ def test_of_two_that_take_a_lease_at_the_same_moment_one_gets_it(
     just_before_the_commit(monkeypatch, lambda: hold(readings.lakehouse, "bronze", os.getppid()))
     with pytest.raises(BusyError, match=f"process {os.getppid()} on "):
         bronze.stage.run(readings.lakehouse, NIGHT)
-    assert rows(readings.lakehouse, lease.LEASES, "stage", "holder") == [("bronze", "another")]
+    assert held(readings.lakehouse) == [("bronze", "another")]
 
 
 def test_a_lease_of_other_stages_is_no_hindrance(readings: Readings, monkeypatch: pytest.MonkeyPatch) -> None:
     readings.deliver("2013-03-01.csv", MORNING)
     just_before_the_commit(monkeypatch, lambda: hold(readings.lakehouse, "train", os.getppid()))
     assert bronze.stage.run(readings.lakehouse, NIGHT).status == "done"
-    assert rows(readings.lakehouse, lease.LEASES, "stage", "holder") == [("train", "another")]
+    assert held(readings.lakehouse) == [("train", "another")]
 
 
 class PowerCut(BaseException):
