@@ -18,6 +18,18 @@ settings.register_profile("assay", deadline=None, database=None, suppress_health
 settings.load_profile("assay")
 
 
+LONG_TO_MAKE = ("flights", "postgres")
+"""Fixtures that one process makes, and that others are not to make again."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two processes share the tests they do so file by file; the tests of what takes long to make stay together."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        group = next((name for name in LONG_TO_MAKE if name in names), str(item.path))
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The process's only session. dbt works in the process's default one, so no test makes another."""
