@@ -35,7 +35,7 @@ LONGEST = timedelta(hours=24)
 _held: set[str] = set()
 """Holders of leases that this process has taken and not given back."""
 
-_SCHEMA = "stage string, holder string, host string, pid bigint, taken_at timestamp"
+SCHEMA = "stage string, holder string, host string, pid bigint, taken_at timestamp"
 _MOST_SPENT = 10
 """Of so many holders that hold nothing any more the table may keep rows."""
 
@@ -86,7 +86,7 @@ def _append(lakehouse: Lakehouse, holder: str, stages: Sequence[str | None]) -> 
     """Add a row per stage, in a version that is returned."""
     row = {"holder": holder, "host": socket.gethostname(), "pid": os.getpid(), "taken_at": datetime.now(UTC)}
     rows = [{"stage": stage, **row} for stage in stages]
-    version = lakehouse.tables.append(LEASES, local_frame(lakehouse.spark, rows, _SCHEMA).coalesce(1)).version
+    version = lakehouse.tables.append(LEASES, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1)).version
     lakehouse.seen_leases[:] = [
         SeenLeases(version, (*before.rows, *rows)) for before in lakehouse.seen_leases if before.version == version - 1
     ]
@@ -105,7 +105,7 @@ def _give_back(lakehouse: Lakehouse, holder: str) -> None:
 
 def _take(lakehouse: Lakehouse, stages: Sequence[str], holder: str) -> None:
     tables = lakehouse.tables
-    tables.create(LEASES, T.StructType.fromDDL(_SCHEMA), partition_by=["holder"])
+    tables.create(LEASES, T.StructType.fromDDL(SCHEMA), partition_by=["holder"])
     seen = _seen(lakehouse)
     _refuse_taken(seen, stages)
     version = _append(lakehouse, holder, stages)

@@ -197,9 +197,9 @@ def _ops() -> Iterator[str]:
         ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
         (
-            "`ops.leases`: a row per lease that was taken, and a row without a stage where its holder gave it back",
-            lease._SCHEMA,
-        ),  # noqa: SLF001
+            "`ops.leases`: a row per lease that was taken, and one without a stage for each holder that has done",
+            lease.SCHEMA,
+        ),
     )
     for title, schema in tables:
         columns = re.split(r",\s*(?![^<]*>)", schema.strip())

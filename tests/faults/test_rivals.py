@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import pytest
 from pyspark.errors import IllegalArgumentException
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from assay import lease
@@ -75,16 +75,11 @@ def test_a_nightly_and_a_backfill_during_a_nightly_stop_and_change_nothing(
     assert held(made.lakehouse) == []
 
 
-def claim(pid: int, *, born: str = "", host: str = "", hours: float = 0) -> Row:
+def claim(pid: int, *, born: str = "", host: str = "", hours: float = 0) -> dict[str, Any]:
     """A lease as it stands in the table."""
     holder = f"0123-{born}" if born else "0123"
-    return Row(
-        stage="bronze",
-        holder=holder,
-        host=host or gethostname(),
-        pid=pid,
-        taken_at=(NOW - timedelta(hours=hours)).replace(tzinfo=None),
-    )
+    taken_at = (NOW - timedelta(hours=hours)).replace(tzinfo=None)
+    return {"stage": "bronze", "holder": holder, "host": host or gethostname(), "pid": pid, "taken_at": taken_at}
 
 
 def test_a_lease_is_free_once_its_holder_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
