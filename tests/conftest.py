@@ -2,6 +2,7 @@
 lakehouse that a test fills with literal files.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from assay.session import session
 settings.register_profile("assay", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("assay")
 
+
+if not hasattr(main := sys.modules["__main__"], "__file__"):
+    main.__file__ = __file__  # a process that shares the tests has none, which Spark takes for its own tests and ends
 
 LONG_TO_MAKE = ("flights", "postgres")
 """Fixtures that one process makes, and that others are not to make again."""
