@@ -26,6 +26,7 @@ LONG_TO_MAKE = ("flights", "postgres")
 """Fixtures that one process makes, and that others are not to make again."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where two processes share the tests they do so file by file; the tests of what takes long to make stay together."""
     for item in items:
