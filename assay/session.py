@@ -51,6 +51,8 @@ EMBEDDED = {
     "spark.sql.adaptive.enabled": "false",
     _WHOLE_STAGE: "false",
     "spark.sql.codegen.cache.maxEntries": "4000",
+    # What several queries read is held for minutes: to find out how to compress it costs more than memory does.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
 """Defaults for a Spark inside this process: small tables, no ports open."""
 

@@ -10,7 +10,11 @@ from assay.config import Column
 
 Parser = Callable[[SparkColumn, Column, str], SparkColumn]
 
-_DOUBLE = r"^\s*[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d+)?\s*$"
+# Possessive quantifiers (`*+`): what was matched is not tried again in another way.
+_WHOLE = r"^\s*+[+-]?+\d++\s*+$"
+_DOUBLE = r"^\s*+[+-]?+(?:\d++(?:[.]\d*+)?+|[.]\d++)(?:[eE][+-]?+\d++)?+\s*+$"
+_SHORT = r"^[+-]?+(?:\d{1,200}+(?:[.]\d*+)?+|[.]\d++)$"
+"""A number that is written without exponent, and that no double is too small for."""
 _LOCAL = r"^\s*\d{4}-\d{2}-\d{2}[T ]\d{1,2}(:\d{1,2}(:\d{1,2}([.]\d*)?)?)?\s*$"
 _ZONE_LETTERS = "VzOXxZ"
 
@@ -41,23 +45,28 @@ def _cast(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
     return text.try_cast(column.type)
 
 
+def _is_shown(value: SparkColumn, text: SparkColumn) -> SparkColumn:
+    """Whether a text is a number just as Spark shows it, as most are: cheaper to find out than by a pattern."""
+    return F.coalesce(value.cast("string") == text, F.lit(False))
+
+
 def _decimal(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
     """A decimal with no more places than its type has: Spark's cast would round the others away."""
     precision, scale = (int(part) for part in column.type[len("decimal(") : -1].split(","))
     more = min(scale + 6, 38 - (precision - scale))
     value = text.try_cast(column.type)
-    plain = text.rlike(rf"^\s*[+-]?(\d+([.]\d{{0,{scale}}}0*)?|[.]\d{{1,{scale or 1}}}0*)\s*$")
+    plain = _is_shown(value, text) | text.rlike(rf"^\s*[+-]?(\d+([.]\d{{0,{scale}}}0*)?|[.]\d{{1,{scale or 1}}}0*)\s*$")
     return F.when(plain | (text.rlike("[eE]") & (value == text.try_cast(f"decimal(38,{more})"))), value)
 
 
 def _double(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
-    value = F.when(text.rlike(_DOUBLE), text.try_cast("double"))
-    return F.when(F.abs(value) != float("inf"), value)
+    value = text.try_cast("double")
+    return F.when(text.rlike(_SHORT), value).when(text.rlike(_DOUBLE) & (F.abs(value) != float("inf")), value)
 
 
 def _whole(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
-    kind = "int" if column.type == "int" else "bigint"
-    return F.when(text.rlike(r"^\s*[+-]?\d+\s*$"), text.try_cast(kind))
+    value = text.try_cast("int" if column.type == "int" else "bigint")
+    return F.when(_is_shown(value, text) | text.rlike(_WHOLE), value)
 
 
 def _date(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
