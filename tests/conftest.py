@@ -22,18 +22,6 @@ settings.load_profile("assay")
 if not hasattr(main := sys.modules["__main__"], "__file__"):
     main.__file__ = __file__  # a process that shares the tests has none, which Spark takes for its own tests and ends
 
-LONG_TO_MAKE = ("flights", "postgres")
-"""Fixtures that one process makes, and that others are not to make again."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes share the tests they do so file by file; the tests of what takes long to make stay together."""
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        group = next((name for name in LONG_TO_MAKE if name in names), str(item.path))
-        item.add_marker(pytest.mark.xdist_group(group))
-
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
