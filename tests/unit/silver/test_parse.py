@@ -38,11 +38,13 @@ SIMPLE: dict[str, dict[str | None, Any]] = {
     "int": {
         "5": 5, "-5": -5, "+5": 5, " 517": 517, "007": 7, "2147483647": 2147483647, "2147483648": None, "5.0": None,
         "1e3": None, "5x": None, "": None, " ": None, None: None,
+        "-0": 0, "5\u0000": None, "\u001f5": None,  # what Spark's cast alone would cut off
     },
     "long": {"2147483648": 2147483648, "9223372036854775808": None, "1L": None, "1.5": None, None: None},
     "double": {
         "1.5": 1.5, "-2": -2.0, " 3 ": 3.0, "1e3": 1000.0, ".5": 0.5, "NaN": None, "nan": None, "Infinity": None,
         "-Infinity": None, "inf": None, "1e400": None, "1,5": None, "x": None, "": None, None: None,
+        "1" + "0" * 199: 1e199, "1" + "0" * 308: 1e308, "1" + "0" * 309: None, "0" * 250 + "1": 1.0, "+7.": 7.0, "-.5e1": -5.0,
         "1d": None, "1.5D": None, "2f": None, "0x1p3": None,  # numbers in Java only
     },
     "decimal(5,2)": {
