@@ -26,14 +26,13 @@ class SeenLeases:
 
 @dataclass(frozen=True)
 class Known:
-    """What the ledger says of a range of nights and, whatever the night, of the tables that runs have written."""
+    """What the ledger says of the nights from one on and, whatever the night, of the tables that runs have written."""
 
     version: int
     """Of the ledger, when it was read."""
     first: datetime
-    last: datetime
     done: Mapping[tuple[str, datetime, str], Target]
-    """(stage, as_of, key) -> what was made, for the nights from first to last."""
+    """(stage, as_of, key) -> what was made, for the nights from first on."""
     newest: Mapping[str, Target]
     """Table -> what a run has recorded of it last."""
     writes: Mapping[str, int]
@@ -43,7 +42,7 @@ class Known:
         """The same, once the ledger has some more targets: stage, as_of, and what was made, in order."""
         done, newest, writes = dict(self.done), dict(self.newest), dict(self.writes)
         for stage, as_of, made in added:
-            if self.first <= as_of <= self.last:
+            if self.first <= as_of:
                 done[stage, as_of, made.key] = made
             if made.table not in newest or newest[made.table].version < made.version:
                 writes[made.table] = writes.get(made.table, 0) + 1

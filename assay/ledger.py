@@ -111,20 +111,23 @@ def metrics(lakehouse: Lakehouse) -> DataFrame:
 
 
 def known(lakehouse: Lakehouse, as_ofs: Sequence[datetime]) -> Known:
-    """What the ledger knows of some nights: read once, and again only after another process has written to it."""
-    first, last = min(as_ofs), max(as_ofs)
+    """What the ledger knows of some nights: read once, and again only after another process has written to it.
+
+    What comes after these nights is read with them, so that a process which does night after night reads it once.
+    """
+    first = min(as_ofs)
     if not lakehouse.tables.exists(RUNS):
-        return Known(-1, first, last, {}, {}, {})
+        return Known(-1, first, {}, {}, {})
     version = lakehouse.tables.version(RUNS)
     for found in lakehouse.known:
-        if found.version == version and found.first <= first and last <= found.last:
+        if found.version == version and found.first <= first:
             return found
-    lakehouse.known[:] = [_read(lakehouse, version, first, last)]
+    lakehouse.known[:] = [_read(lakehouse, version, first)]
     return lakehouse.known[0]
 
 
-def _read(lakehouse: Lakehouse, version: int, first: datetime, last: datetime) -> Known:
-    of_range = F.when(F.col("as_of").between(F.lit(first), F.lit(last)), F.struct("stage", "as_of", "made"))
+def _read(lakehouse: Lakehouse, version: int, first: datetime) -> Known:
+    of_range = F.when(F.col("as_of") >= F.lit(first), F.struct("stage", "as_of", "made"))
     rows = (
         lakehouse.tables.read(RUNS, version)
         .select("stage", "as_of", "started_at", F.posexplode("targets").alias("place", "made"))
@@ -141,7 +144,6 @@ def _read(lakehouse: Lakehouse, version: int, first: datetime, last: datetime) -
     return Known(
         version,
         first,
-        last,
         done={
             (run["stage"], run["as_of"].replace(tzinfo=UTC), run["made"]["key"]): Target(**run["made"].asDict())
             for run in sorted(done, key=lambda run: int(run["made"]["version"]))

@@ -27,6 +27,10 @@ SESSION = {
     # Training that asks for more tasks than there are slots fails at once; by default it would hang.
     "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "1",
     "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
+    # For every column that is written down, Spark would note which line of Python did so: of no use to who writes YAML,
+    # and more than half of the time that it takes to put a contract's checks together.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    "spark.sql.dataFrameQueryContext.enabled": "false",
 }
 """What every session needs for assay's results to be what the documentation says."""
 

@@ -15,7 +15,7 @@ from silver.baseline import open_gate
 from silver.history import REPLAY
 from silver.pending import Landed
 from silver.quarantine import chosen, open_batches
-from silver.stage import clean_batches
+from silver.stage import clean_batches, publish
 from silver.transform import register_functions
 from silver.user_suites import check_suites
 
@@ -49,7 +49,7 @@ def replay(
         check_suites(contract, lakehouse.conf_dir)
         register_functions(lakehouse.spark, lakehouse.time_zone)
         waiting = {source: [Landed(number, (), None) for number in batches]}
-        clean_batches(lakehouse, waiting, open_gate(lakehouse, {}, outcome), outcome)
+        publish(lakehouse, clean_batches(lakehouse, waiting, open_gate(lakehouse, {}, outcome), outcome))
 
     with lease(lakehouse, ["silver"]):
         return run_stage(lakehouse, REPLAY, as_of, work)

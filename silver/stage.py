@@ -8,6 +8,7 @@ All writes of a batch can be repeated: after a crash the same batch is done agai
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -68,15 +69,17 @@ def _clean_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
     waiting = pending(lakehouse, outcome.as_of)
     gate = open_gate(lakehouse, waiting, outcome)
     try:
-        clean_batches(lakehouse, waiting, gate, outcome)
+        found = clean_batches(lakehouse, waiting, gate, outcome)
     finally:
         gate.write()
-    for source in lakehouse.config.sources.values():
-        check_freshness(lakehouse, source, outcome)
+    fresh = [partial(check_freshness, lakehouse, source, outcome) for source in lakehouse.config.sources.values()]
+    side_by_side(lakehouse, lambda step: step(), [partial(publish, lakehouse, found), *fresh])
 
 
-def clean_batches(lakehouse: Lakehouse, waiting: Mapping[str, Sequence[Landed]], gate: Gate, outcome: Outcome) -> None:
-    """Clean some batches of some sources, and publish what the checks found."""
+def clean_batches(
+    lakehouse: Lakehouse, waiting: Mapping[str, Sequence[Landed]], gate: Gate, outcome: Outcome
+) -> list[expectations.BatchResult]:
+    """Clean some batches of some sources; what their checks found, to be published."""
 
     def clean_source(source: Source) -> list[Cleaned]:
         return [_clean(lakehouse, source, landed, gate, outcome) for landed in waiting[source.name]]
@@ -87,7 +90,7 @@ def clean_batches(lakehouse: Lakehouse, waiting: Mapping[str, Sequence[Landed]],
         together = [lakehouse.config.sources[name] for name in group]
         done += side_by_side(lakehouse, clean_source, together)
         sources += together
-    published = [
+    return [
         expectations.BatchResult(
             lakehouse.name, source.name, source.description, batch.batch, outcome.as_of, outcome.run_id, batch.rows,
             batch.checks,
@@ -95,8 +98,12 @@ def clean_batches(lakehouse: Lakehouse, waiting: Mapping[str, Sequence[Landed]],
         for source, batches in zip(sources, done, strict=True)
         for batch in batches
     ]  # fmt: skip
-    if published:
-        expectations.publish(docs_folder(lakehouse), published)
+
+
+def publish(lakehouse: Lakehouse, found: Sequence[expectations.BatchResult]) -> None:
+    """Bring the Great Expectations project up to date with what the checks found."""
+    if found:
+        expectations.publish(docs_folder(lakehouse), found)
 
 
 def _clean(lakehouse: Lakehouse, source: Source, landed: Landed, gate: Gate, outcome: Outcome) -> Cleaned:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -23,6 +24,7 @@ from assay.report.night import (
 )
 from assay.report.sources import feeds_of, rejects_of
 from assay.report.verdict import verdict
+from assay.stages import side_by_side
 
 HISTORY_NIGHTS = 30
 SCORE_BINS = 20
@@ -38,21 +40,19 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         run_id: The run that writes the page.
         links: Name -> address, relative to the page.
     """
-    recent = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of)).persist()
-    try:
-        runs = _last_runs(recent, as_of)
-        numbers = _numbers(recent, as_of)
-        history = _history(recent)
-        trained = {model: _last_training(recent, model) for model in lakehouse.config.models}
-    finally:
-        recent.unpersist()
-    stages = tuple(_stage(run, numbers) for run in runs)
-    feeds = feeds_of(lakehouse, as_of, numbers)
-    rejects = rejects_of(lakehouse, as_of, numbers)
     model = next(iter(lakehouse.config.models.values()), None)
-    scores = _scores(lakehouse, model, as_of) if model else None
-    realised = _realised(lakehouse, as_of)
-    block = _model(model, trained[model.name]) if model else None
+    (runs, numbers, history, trained), scores, realised, calibration = _all(
+        lakehouse,
+        partial(_told_by_ledger, lakehouse, as_of, model),
+        partial(_scores, lakehouse, model, as_of),
+        partial(_realised, lakehouse, as_of),
+        partial(_calibration, lakehouse, as_of),
+    )
+    feeds, rejects = _all(
+        lakehouse, partial(feeds_of, lakehouse, as_of, numbers), partial(rejects_of, lakehouse, as_of, numbers)
+    )
+    stages = tuple(_stage(run, numbers) for run in runs)
+    block = _model(model, trained) if model else None
     return NightReport(
         lakehouse=lakehouse.name,
         description=lakehouse.config.file.description,
@@ -68,11 +68,26 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         ),
         model=block,
         scores=scores,
-        calibration=_calibration(lakehouse, as_of),
+        calibration=calibration,
         realised=realised,
         history=history,
         links=links,
     )
+
+
+def _all(lakehouse: Lakehouse, *questions: Callable[[], Any]) -> list[Any]:
+    """The answers to questions that do not wait for one another."""
+    return side_by_side(lakehouse, lambda question: question(), questions)
+
+
+def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime, model: Model | None) -> tuple[Any, ...]:
+    """The night's runs and numbers, the nights before it, and the model's last training."""
+    recent = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of)).persist()
+    try:
+        trained = _last_training(recent, model.name) if model else None
+        return _last_runs(recent, as_of), _numbers(recent, as_of), _history(recent), trained
+    finally:
+        recent.unpersist()
 
 
 def _last_runs(recent: DataFrame, as_of: datetime) -> list[Any]:
@@ -169,7 +184,9 @@ def _model(model: Model, run: Any) -> ModelBlock | None:
     return ModelBlock(model.name, version, run["as_of"].replace(tzinfo=UTC), splits, tuple(gates))
 
 
-def _scores(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Scores | None:
+def _scores(lakehouse: Lakehouse, model: Model | None, as_of: datetime) -> Scores | None:
+    if model is None:
+        return None
     table = f"gold.{model.name}_predictions"
     if not lakehouse.tables.exists(table):
         return None
