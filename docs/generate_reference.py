@@ -160,7 +160,7 @@ def _default(item: Mapping[str, Any], *, needed: bool) -> str:
 
 
 def _registries() -> Iterator[str]:
-    yield "## Aggregates\n\n" + _registry("aggregate", AGGREGATES)
+    yield "## Aggregates\n\n" + _registry("aggregate", {name: found.state for name, found in AGGREGATES.items()})
     yield "## Gates\n\nEach takes `min`, `max` or both, over the holdout.\n\n" + _registry("gate", GATES)
     yield "## Metrics of a baseline\n\n" + _table(
         ("metric", "of", "floor", "meaning"),

@@ -13,7 +13,7 @@ from assay.config import Feature, FeatureColumn, FeatureTable
 from assay.errors import FeatureError
 from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import literal, quoted
-from gold.aggregates import AGGREGATES, Values
+from gold.aggregates import AGGREGATES, State, Values
 
 EVENT, AS_OF = "__event_time", "__as_of"
 
@@ -46,19 +46,57 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
     as_of = F.col(AS_OF)
     visible = (F.col("valid_from") <= as_of) & (F.col("valid_to").isNull() | (F.col("valid_to") > as_of))
     seen = events.select("*", F.explode(nights).alias(AS_OF)).where(visible & _inside(longest, table, event_time))
-    types = _types(events, table)
-    return (
-        seen.groupBy(*[quoted(key) for key in table.keys], AS_OF)
-        .agg(
+    states = _states(events, table, event_time)
+    parts = {
+        (column, part): made.of_rows.alias(f"{column}:{part}")
+        for column, state in states.items()
+        for part, made in state.parts.items()
+    }
+    keys = [*[quoted(key) for key in table.keys], AS_OF]
+    finished = (
+        seen.groupBy(*keys)
+        .agg(*parts.values())
+        .select(
+            *keys,
             *[
-                AGGREGATES[table.features[column.feature].aggregate](
-                    _values(column, table, event_time, types[column.feature])
-                ).alias(column.name)
-                for column in table.output
-            ]
+                state.finish({part: F.col(quoted(f"{column}:{part}")) for part in state.parts}).alias(column)
+                for column, state in states.items()
+            ],
         )
-        .withColumnRenamed(AS_OF, "event_timestamp")
     )
+    return _with_expressions(finished, table).withColumnRenamed(AS_OF, "event_timestamp")
+
+
+def _states(events: DataFrame, table: FeatureTable, event_time: str | None) -> dict[str, State]:
+    """The state that every feature column is worked out from."""
+    types = _types(events, table)
+    for name, kind in types.items():
+        AGGREGATES[table.features[name].aggregate].check(table, name, kind)
+    return {
+        column.name: AGGREGATES[table.features[column.feature].aggregate].state(
+            _values(column, table, event_time, types[column.feature])
+        )
+        for column in table.aggregated
+    }
+
+
+def _with_expressions(features: DataFrame, table: FeatureTable) -> DataFrame:
+    """The features that are worked out from others, each from those before it."""
+    known: list[str] = []
+    for column in table.output:
+        feature = table.features[column.feature]
+        if feature.is_expression:
+            try:
+                features = features.withColumn(column.name, row_expression(feature.argument, known))
+            except Exception as error:
+                raise FeatureError(
+                    f"The feature {column.name} of {table.name} cannot be computed.",
+                    where=table.at("features", column.feature),
+                    found=f"{feature.argument}: {str(error).splitlines()[0]}",
+                    expected="a SQL expression over the features before it: " + (", ".join(known) or "none"),
+                ) from error
+        known.append(column.name)
+    return features.select(*[quoted(key) for key in table.keys], AS_OF, *[quoted(name) for name in known])
 
 
 def needed(
@@ -73,7 +111,7 @@ def needed(
 
 
 def _longest(table: FeatureTable) -> timedelta | None:
-    windows = [column.window for column in table.output]
+    windows = [column.window for column in table.aggregated]
     return None if None in windows else max(window for window in windows if window is not None)
 
 
@@ -101,21 +139,24 @@ def _values(column: FeatureColumn, table: FeatureTable, event_time: str | None, 
     inside = _inside(column.window, table, event_time)
     if feature.where is not None:
         inside &= F.expr(feature.where)
+    if feature.by is not None:
+        inside &= F.col(quoted(next(iter(feature.by)))) == F.lit(column.by)
     value = F.lit(1) if feature.argument == "*" else F.expr(feature.argument)
     order = F.struct(EVENT, "valid_from", "source_file", "source_position")
-    return Values(F.when(inside, value), type_, order)
+    return Values(F.when(inside, value), type_, order, F.col(EVENT), F.col(AS_OF), feature)
 
 
 def _types(events: DataFrame, table: FeatureTable) -> dict[str, T.DataType]:
     """The type of each feature's argument; FeatureError for an expression that the source cannot give."""
     known = [column for column in events.columns if column != EVENT]
-    for name, feature in table.features.items():
+    features = {name: feature for name, feature in table.features.items() if not feature.is_expression}
+    for name, feature in features.items():
         _check_allowed(table, name, feature, known)
     try:
-        schema = events.select(*[column for feature in table.features.values() for column in _columns(feature)]).schema
+        schema = events.select(*[column for feature in features.values() for column in _columns(feature)]).schema
     except Exception:  # noqa: BLE001  # which one it was is found below
-        return {name: _type(events, table, name) for name in table.features}
-    return dict(zip(table.features, [field.dataType for field in schema][::2], strict=True))
+        return {name: _type(events, table, name) for name in features}
+    return dict(zip(features, [field.dataType for field in schema][::3], strict=True))
 
 
 def _check_allowed(table: FeatureTable, name: str, feature: Feature, known: Sequence[str]) -> None:
@@ -144,5 +185,9 @@ def _type(events: DataFrame, table: FeatureTable, name: str) -> T.DataType:
 
 
 def _columns(feature: Feature) -> list[Column]:
-    """What a feature takes from a row: its argument, and its condition."""
-    return [F.lit(1) if feature.argument == "*" else F.expr(feature.argument), F.expr(feature.where or "true")]
+    """What a feature takes from a row: its argument, its condition, and its category."""
+    category = F.lit(None)
+    for column, categories in (feature.by or {}).items():
+        category = F.col(quoted(column)).isin(list(categories))
+    value = F.lit(1) if feature.argument == "*" else F.expr(feature.argument)
+    return [value, F.expr(feature.where or "true"), category]

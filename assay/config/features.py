@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,6 +10,11 @@ from pydantic_core import PydanticCustomError
 from assay.config.base import Config, Document, Identifier
 from assay.errors import nearest
 from assay.times import Duration, format_duration
+
+Category = (
+    Annotated[str, Field(pattern=r"^[A-Za-z0-9]+(_[A-Za-z0-9]+)*$", max_length=60)] | bool | Annotated[int, Field(ge=0)]
+)
+"""A value of a column that may be part of a feature's name."""
 
 
 @dataclass(frozen=True)
@@ -19,20 +24,24 @@ class FeatureColumn:
     name: str
     feature: str
     window: timedelta | None
+    by: str | int | bool | None = None
+    """The category that it is about, of a feature that is told by category."""
 
 
 class Feature(Config):
     """One aggregate over one or several windows.
 
     Written as `{mean: arr_delay, description: …}`: the one key that is no setting names the aggregate, its value
-    the SQL expression that it takes.
+    the SQL expression that it takes. `{expression: late_rate_7d - late_rate_28d}` is worked out from the table's other
+    features instead.
     """
 
     aggregate: str
-    """A registered aggregate: count, sum, mean, min, max, stddev, rate, last."""
+    """A registered aggregate, or `expression`."""
 
     argument: str
-    """A column or a SQL expression over the source's columns; `*` for count."""
+    """A column or a SQL expression over the source's columns; `*` for count. Of `expression`: over the features that
+    stand before it, by their full names."""
 
     description: str
     """What the feature means, for people."""
@@ -48,6 +57,15 @@ class Feature(Config):
 
     within: Duration | Literal["lifetime"] | None = None
     """One window (or all that was ever known) without a suffix in the name; for last values, mostly."""
+
+    by: dict[Identifier, Annotated[tuple[Category, ...], Field(min_length=1)]] | None = None
+    """A column of the source and some of its values: a feature for each, named `<name>_<value>`, of the rows that have it."""
+
+    q: float | None = Field(default=None, ge=0, le=1)
+    """Of quantile: the share of the values that is not above it; 0.5 is the median."""
+
+    k: int | None = Field(default=None, ge=1)
+    """Of top_share: how many values are the most frequent ones."""
 
     @model_validator(mode="before")
     @classmethod
@@ -70,7 +88,18 @@ class Feature(Config):
     def _one_kind_of_window(self) -> Self:
         if self.windows is not None and self.within is not None:
             raise ValueError("windows and within exclude each other")
+        if self.is_expression and any(
+            setting is not None for setting in (self.where, self.windows, self.within, self.by, self.q, self.k)
+        ):
+            raise ValueError("an expression has no where, windows, within, by, q or k: those of its features count")
+        if self.by is not None and len(self.by) != 1:
+            raise ValueError("by names one column: {by: {origin: [EWR, JFK]}}")
         return self
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether it is worked out from other features of its table."""
+        return self.aggregate == "expression"
 
 
 class FeatureTable(Document):
@@ -107,8 +136,10 @@ class FeatureTable(Document):
 
     @model_validator(mode="after")
     def _windows_known(self) -> Self:
+        if not self.aggregated:
+            raise ValueError("a feature table has at least one aggregate: {flights: {count: '*', description: …}}")
         for name, feature in self.features.items():
-            if feature.within is None and not (feature.windows or self.windows):
+            if feature.within is None and not feature.is_expression and not (feature.windows or self.windows):
                 raise ValueError(f"feature {name!r} has no window: give windows here or for the table, or within")
         columns = [column.name for column in self.output]
         if twice := {name for name in columns if columns.count(name) > 1}:
@@ -124,13 +155,21 @@ class FeatureTable(Document):
 
     @property
     def output(self) -> tuple[FeatureColumn, ...]:
-        """The feature columns, in order: one per feature and window."""
+        """The feature columns, in order: one per feature, category and window."""
         columns: list[FeatureColumn] = []
         for name, feature in self.features.items():
-            if feature.within is not None:
-                window = feature.within if isinstance(feature.within, timedelta) else None
-                columns.append(FeatureColumn(name, name, window))
-            else:
-                windows = feature.windows or self.windows
-                columns += [FeatureColumn(f"{name}_{format_duration(window)}", name, window) for window in windows]
+            categories: tuple[str | int | bool | None, ...] = next(iter(feature.by.values())) if feature.by else (None,)
+            for category in categories:
+                told = name if category is None else f"{name}_{str(category).lower()}"
+                if feature.within is not None or feature.is_expression:
+                    window = feature.within if isinstance(feature.within, timedelta) else None
+                    columns.append(FeatureColumn(told, name, window, category))
+                else:
+                    windows = feature.windows or self.windows
+                    columns += [FeatureColumn(f"{told}_{format_duration(w)}", name, w, category) for w in windows]
         return tuple(columns)
+
+    @property
+    def aggregated(self) -> tuple[FeatureColumn, ...]:
+        """The feature columns that are worked out from the source's rows."""
+        return tuple(column for column in self.output if not self.features[column.feature].is_expression)

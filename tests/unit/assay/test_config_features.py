@@ -79,7 +79,10 @@ def test_unknown_aggregate_is_answered_with_line_and_nearest_name(tmp_path: Path
 
 
 def test_every_aggregate_of_the_design_is_known() -> None:
-    assert set(AGGREGATES) == {"count", "sum", "mean", "min", "max", "stddev", "rate", "last"}
+    assert set(AGGREGATES) == {
+        "count", "sum", "mean", "min", "max", "variance", "stddev", "rate", "first", "first_age", "last", "last_age",
+        "distinct", "distinct_approx", "most_frequent", "top_share", "quantile",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -94,6 +97,11 @@ def test_every_aggregate_of_the_design_is_known() -> None:
             "a feature names exactly one aggregate, found mean, max; as in {mean: arr_delay}.",
         ),
         ("{description: None}", "a feature names exactly one aggregate, found none; as in {mean: arr_delay}."),
+        (
+            "{expression: a / b, where: c, description: Both}",
+            "an expression has no where, windows, within, by, q or k: those of its features count.",
+        ),
+        ("{count: '*', by: {a: [1], b: [2]}, description: Both}", "by names one column: {by: {origin: [EWR, JFK]}}."),
         ("{mean: x, windows: [1d], within: 1d, description: Both}", "windows and within exclude each other."),
     ],
 )

@@ -24,7 +24,9 @@ AGGREGATES: list[dict[str, Any]] = [
     {"count": "*"}, {"count": "x"}, {"sum": "x"}, {"sum": "y"}, {"sum": "d"}, {"mean": "x"}, {"mean": "y"},
     {"min": "y"}, {"max": "x"}, {"stddev": "x"}, {"stddev": "y"}, {"rate": "flag"}, {"last": "y"},
     {"last": "x", "where": "flag"}, {"sum": "y", "where": "x > 0"}, {"mean": "x", "windows": ["1h"]},
-    {"last": "x", "within": "4h"},
+    {"last": "x", "within": "4h"}, {"variance": "y"}, {"first": "x"}, {"last_age": "y"}, {"distinct": "x"},
+    {"most_frequent": "x"}, {"count": "*", "by": {"x": [0, 7]}}, {"sum": "y", "by": {"flag": [True]}, "within": "5h"},
+    {"expression": "f0_6h - coalesce(f1_3h, 0)"},
 ]  # fmt: skip
 
 
@@ -111,7 +113,11 @@ ORACLE: dict[str, Callable[[list[Any]], Any]] = {
     "max": lambda values: max(values, default=None),
     "stddev": deviation,
     "rate": lambda values: sum(values) / len(values) if values else None,
+    "first": lambda values: values[0] if values else None,
     "last": lambda values: values[-1] if values else None,
+    "variance": lambda values: None if len(values) < 2 else pytest.approx((deviation(values) or 0) ** 2),
+    "distinct": lambda values: len(set(values)),
+    "most_frequent": lambda values: min((-values.count(value), value) for value in values)[1] if values else None,
 }
 CONDITIONS: dict[str | None, Callable[[Row], bool | None]] = {
     None: lambda _: True,
@@ -122,7 +128,7 @@ CONDITIONS: dict[str | None, Callable[[Row], bool | None]] = {
 
 def oracle(rows: Iterable[Row], table: FeatureTable, as_ofs: Sequence[datetime], *, timed: bool) -> Found:
     """Feature rows, one as_of, entity and feature after the other."""
-    windows = [column.window for column in table.output]
+    windows = [column.window for column in table.aggregated]
     longest = None if None in windows else max(window for window in windows if window)
     found: Found = {}
     ordered = sorted(
@@ -135,15 +141,25 @@ def oracle(rows: Iterable[Row], table: FeatureTable, as_ofs: Sequence[datetime],
             if known and row.name is not None and in_window(row, as_of, table, longest, timed=timed):
                 entities.setdefault((row.case, row.name, as_of), []).append(row)
         for entity, seen in entities.items():
-            features = []
+            features: list[Any] = []
             for column in table.output:
                 feature = table.features[column.feature]
+                if feature.is_expression:  # f0_6h - coalesce(f1_3h, 0): counts of all rows, and of those with an x
+                    features.append(features[1] - features[2])
+                    continue
                 taken = [
-                    1 if feature.argument == "*" else getattr(row, feature.argument)
+                    (row, 1 if feature.argument == "*" else getattr(row, feature.argument))
                     for row in seen
-                    if in_window(row, as_of, table, column.window, timed=timed) and CONDITIONS[feature.where](row)
+                    if in_window(row, as_of, table, column.window, timed=timed)
+                    and CONDITIONS[feature.where](row)
+                    and (feature.by is None or getattr(row, next(iter(feature.by))) == column.by)
                 ]
-                features.append(ORACLE[feature.aggregate]([value for value in taken if value is not None]))
+                told = [(row, value) for row, value in taken if value is not None]
+                if feature.aggregate == "last_age":
+                    at = (told[-1][0].at if timed else told[-1][0].valid_from) if told else None
+                    features.append((as_of - at) / timedelta(hours=1) if at else None)
+                else:
+                    features.append(ORACLE[feature.aggregate]([value for _, value in told]))
             found[entity] = tuple(features)
     return found
 
@@ -248,6 +264,8 @@ def test_compute_takes_a_source_that_has_a_column_named_event_timestamp(spark: S
         ({"mean": "flags"}, "did you mean 'flag'?"),
         ({"mean": "x", "where": "uuid() > 1"}, "a function of the lists in assay/sql_expression.py"),
         ({"sum": "x +"}, "a SQL expression"),
+        ({"sum": "name"}, "a number, for sum"),
+        ({"expression": "f1_3h + 1"}, "a SQL expression over the features before it: none"),
         ({"mean": "x", "where": "at > true"}, "a SQL expression over case, name, at, x, y, d, flag, valid_from"),
     ],
 )
@@ -255,6 +273,6 @@ def test_compute_says_which_feature_does_not_fit_its_source(
     spark: SparkSession, feature: dict[str, str], expected: str
 ) -> None:
     with pytest.raises(FeatureError) as raised:
-        compute(frame(spark, []), definition(feature), "at", AS_OFS)
+        compute(frame(spark, []), definition(feature, {"count": "*"}), "at", AS_OFS)
     assert raised.value.what == "The feature f0 of delays cannot be computed."
     assert str(raised.value.expected).startswith(expected)
