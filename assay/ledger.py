@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from assay import __version__
 from assay.frames import local_frame
@@ -29,6 +30,13 @@ SCHEMA = f"""
     started_at timestamp, ended_at timestamp, seconds double, spark_jobs int, code string, error string,
     targets array<{_TARGET}>, metrics array<{_METRIC}>, notes array<string>
 """
+
+_KEPT_SMALL = {
+    "delta.autoOptimize.autoCompact": "true",
+    "delta.logRetentionDuration": "interval 2 days",
+    "delta.deletedFileRetentionDuration": "interval 2 days",
+}
+"""Properties of the ledger: a night adds some ten files to it and as many to its log, and every run reads it."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,7 @@ def record(lakehouse: Lakehouse, outcome: Outcome) -> None:
         }
         for each in outcomes
     ]
+    lakehouse.tables.create(RUNS, T.StructType.fromDDL(SCHEMA), **_KEPT_SMALL)
     commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))
     added = [(each.stage, each.as_of, made) for each in outcomes for made in each.targets]
     lakehouse.known[:] = [

@@ -1,0 +1,59 @@
+"""The ledger of many nights: as few files as of few nights, nothing lost, and known without being read again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from assay import ledger
+from assay.known import Target
+from assay.lakehouse import Lakehouse
+from assay.ledger import RUNS, Outcome, known, record
+
+FIRST = datetime(2013, 3, 1, tzinfo=UTC)
+COMPACTED_AT = "spark.databricks.delta.autoCompact.minNumFiles"
+
+
+def night(lakehouse: Lakehouse, number: int) -> Outcome:
+    """A stage's outcome on record."""
+    outcome = Outcome("features", FIRST + timedelta(days=number), status="done")
+    outcome.targets.append(Target("delays", f"key {number}", "gold.delays", number))
+    record(lakehouse, outcome)
+    return outcome
+
+
+class Readings(Protocol):
+    """What the fixture gives."""
+
+    lakehouse: Lakehouse
+
+
+def test_the_files_of_the_ledger_do_not_grow_with_the_nights(readings: Readings) -> None:
+    lakehouse = readings.lakehouse
+    lakehouse.spark.conf.set(COMPACTED_AT, "5")
+    try:
+        done = [night(lakehouse, number) for number in range(12)]
+    finally:
+        lakehouse.spark.conf.unset(COMPACTED_AT)
+    runs = lakehouse.tables.read(RUNS)
+    assert len(runs.inputFiles()) <= 6
+    assert {row["run_id"] for row in runs.select("run_id").collect()} == {outcome.run_id for outcome in done}
+    lakehouse.known.clear()
+    assert len(known(lakehouse, [FIRST]).done) == 12
+    assert known(lakehouse, [FIRST]).writes == {"gold.delays": 12}
+
+
+def test_a_process_that_does_night_after_night_reads_the_ledger_once(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lakehouse = readings.lakehouse
+    night(lakehouse, 0)
+    before = known(lakehouse, [FIRST])
+    monkeypatch.setattr(ledger, "_read", None)
+    for number in (1, 2):
+        made = night(lakehouse, number)
+        found = known(lakehouse, [made.as_of]).done
+        assert found["features", made.as_of, f"key {number}"] == made.targets[0]
+    with pytest.raises(TypeError):  # an earlier night is not among what was read
+        known(lakehouse, [FIRST - timedelta(days=1)])
+    assert before.first == FIRST
