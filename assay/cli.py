@@ -29,6 +29,8 @@ COMMANDS = {
     "backfill": "history in one pass: land, clean and build features for a range of nights",
     "dbt": "run dbt on the lakehouse's tables: assay dbt build",
     "report": "write the page of a night",
+    "audit": "whether past inputs read the same today, and told no future: assay audit replay, assay audit leaks",
+    "catalog": "what every feature is, since when there is one, and what its values are",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",
     "sql": 'ask the tables: assay sql "select …"',
     "contract": "write what the contracts generate: assay contract docs, assay contract dbt",

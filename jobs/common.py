@@ -44,6 +44,8 @@ def line(outcome: Outcome) -> str:
         "replay": ("replayed", "quarantined"),
         "train": ("promoted", "version", "trees"),
         "dbt": ("models", "tests"),
+        "audit_replay": ("nights", "rows", "values", "differing"),
+        "audit_leaks": ("rows", "values", "differing"),
     }.get(outcome.stage, ("rows",))
     totals = {name: outcome.total(name) for name in told if any(found.metric == name for found in outcome.metrics)}
     numbers = ", ".join(f"{total:,.0f} {name}" for name, total in totals.items()) if any(totals.values()) else ""

@@ -1,6 +1,7 @@
 """The nightly report: one HTML page, made from plain values, without Spark or IO."""
 
 from assay.report.night import (
+    AuditRow,
     CalibrationBin,
     FeatureRow,
     FeedRow,
@@ -18,6 +19,7 @@ from assay.report.night import (
 from assay.report.page import render
 
 __all__ = [
+    "AuditRow",
     "CalibrationBin",
     "FeatureRow",
     "FeedRow",

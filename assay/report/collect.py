@@ -12,6 +12,7 @@ from assay import ledger
 from assay.config import Model
 from assay.lakehouse import Lakehouse
 from assay.report.night import (
+    AuditRow,
     CalibrationBin,
     FeatureRow,
     GateRow,
@@ -29,6 +30,8 @@ from assay.stages import side_by_side
 HISTORY_NIGHTS = 30
 SCORE_BINS = 20
 QUALITY = "gold.nightly_quality"
+AUDIT = "audit_"
+"""How the stages of audits are named: they are of many nights, not of one."""
 
 
 def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str, str]) -> NightReport:
@@ -41,7 +44,7 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         links: Name -> address, relative to the page.
     """
     model = next(iter(lakehouse.config.models.values()), None)
-    (runs, numbers, history, trained), scores, realised, calibration = _all(
+    (runs, numbers, history, trained, audits), scores, realised, calibration = _all(
         lakehouse,
         partial(_told_by_ledger, lakehouse, as_of, model),
         partial(_scores, lakehouse, model, as_of),
@@ -59,13 +62,14 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         as_of=as_of,
         run_id=run_id,
         generated_at=datetime.now(UTC),
-        verdict=verdict(stages, feeds, scores, model, block),
+        verdict=verdict(stages, feeds, scores, model, block, audits),
         stages=stages,
         feeds=feeds,
         rejects=rejects,
         feature_tables=tuple(
             FeatureRow(table, rows=int(found["rows"])) for table, found in numbers.get("features", {}).items()
         ),
+        audits=audits,
         model=block,
         scores=scores,
         calibration=calibration,
@@ -81,18 +85,19 @@ def _all(lakehouse: Lakehouse, *questions: Callable[[], Any]) -> list[Any]:
 
 
 def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime, model: Model | None) -> tuple[Any, ...]:
-    """The night's runs and numbers, the nights before it, and the model's last training."""
+    """The night's runs and numbers, the nights before it, the model's last training, and the newest audits."""
     recent = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of)).persist()
     try:
         trained = _last_training(recent, model.name) if model else None
-        return _last_runs(recent, as_of), _numbers(recent, as_of), _history(recent), trained
+        return _last_runs(recent, as_of), _numbers(recent, as_of), _history(recent), trained, _audits(recent)
     finally:
         recent.unpersist()
 
 
 def _last_runs(recent: DataFrame, as_of: datetime) -> list[Any]:
     """The newest run of each stage for the night that did something; else its newest."""
-    rows = recent.where(F.col("as_of") == F.lit(as_of)).where("stage <> 'report'").orderBy("started_at").collect()
+    of_night = (F.col("as_of") == F.lit(as_of)) & (F.col("stage") != "report") & ~F.startswith("stage", F.lit(AUDIT))
+    rows = recent.where(of_night).orderBy("started_at").collect()
     found: dict[str, Any] = {}
     for row in rows:
         if row["stage"] not in found or any(m["value"] for m in row["metrics"]) or row["status"] == "failed":
@@ -154,6 +159,27 @@ def _history(recent: DataFrame) -> tuple[HistoryNight, ...]:
         HistoryNight(row["as_of"].replace(tzinfo=UTC), int(row["landed"]), int(row["quarantined"]), row["seconds"])
         for row in reversed(rows)
     )
+
+
+def _audits(recent: DataFrame) -> tuple[AuditRow, ...]:
+    newest = (
+        recent.where(F.startswith("stage", F.lit(AUDIT)))
+        .groupBy("stage")
+        .agg(F.max_by(F.struct("as_of", "status", "error", "metrics"), "started_at").alias("run"))
+        .orderBy(F.col("stage").desc())
+        .collect()
+    )
+
+    def row(stage: str, run: Any) -> AuditRow:
+        values: dict[str, list[float]] = {}
+        for metric in run["metrics"]:
+            values.setdefault(metric["metric"], []).append(metric["value"])
+        rows, compared = (int(sum(values[name])) if name in values else None for name in ("rows", "values"))
+        before = min(values.get("hours_known_before", []), default=None)
+        as_of = run["as_of"].replace(tzinfo=UTC)
+        return AuditRow(stage.removeprefix(AUDIT), as_of, run["status"], rows, compared, before, run["error"])
+
+    return tuple(row(found["stage"], found["run"]) for found in newest)
 
 
 def _last_training(recent: DataFrame, model: str) -> Any:

@@ -82,6 +82,23 @@ class FeatureRow:
 
 
 @dataclass(frozen=True)
+class AuditRow:
+    """The newest audit of a kind, of this night or one before."""
+
+    audit: str
+    """`replay` or `leaks`."""
+    as_of: datetime
+    status: str
+    """`done` or `failed`."""
+    rows: int | None = None
+    values: int | None = None
+    """Values compared."""
+    known_before: float | None = None
+    """Hours between the newest record in a row's features and the row's time: the least of all."""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class GateRow:
     """One gate that the model had to pass."""
 
@@ -174,6 +191,7 @@ class NightReport:
     feeds: tuple[FeedRow, ...] = ()
     rejects: tuple[RejectRow, ...] = ()
     feature_tables: tuple[FeatureRow, ...] = ()
+    audits: tuple[AuditRow, ...] = ()
     model: ModelBlock | None = None
     scores: Scores | None = None
     calibration: tuple[CalibrationBin, ...] = ()

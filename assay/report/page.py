@@ -29,7 +29,7 @@ def render(night: NightReport) -> str:
         A whole HTML document.
     """
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             night=night,
@@ -45,7 +45,7 @@ def render(night: NightReport) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """The templates of this package, with the words and charts that they use."""
     environment = Environment(
         loader=PackageLoader("assay.report"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from assay.config import Model
-from assay.report.night import FeedRow, ModelBlock, Scores, StageRow, Verdict
+from assay.report.night import AuditRow, FeedRow, ModelBlock, Scores, StageRow, Verdict
 
 NIGHTLY = 5
 """A source that delivered on at least so many of seven days is missed on the night when it does not."""
@@ -15,8 +15,9 @@ def verdict(
     scores: Scores | None,
     model: Model | None,
     trained: ModelBlock | None,
+    audits: Sequence[AuditRow] = (),
 ) -> Verdict:
-    """Red: a stage failed, rows are unaccounted for, or nothing was scored. Amber: rows were quarantined, a feed that
+    """Red: a stage or the newest audit failed, rows are unaccounted for, or nothing was scored. Amber: rows were quarantined, a feed that
     delivers nightly brought nothing, or the newest training failed a gate. Green otherwise.
 
     Args:
@@ -25,9 +26,11 @@ def verdict(
         scores: The night's scores, if any.
         model: The model that should have scored, if there is one.
         trained: Its training.
+        audits: The newest audit of each kind.
     """
     red = [f"The stage {stage.stage} failed." for stage in stages if stage.status == "failed"]
     red += [f"{feed.unaccounted} rows of {feed.source} are unaccounted for." for feed in feeds if feed.unaccounted]
+    red += [f"The audit {a.audit} as of {a.as_of:%Y-%m-%d} failed." for a in audits if a.status == "failed"]
     if model is not None and scores is None:
         red.append(f"{model.name} has no predictions for this night.")
     amber = [

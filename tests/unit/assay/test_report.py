@@ -10,6 +10,7 @@ from math import nan
 import pytest
 
 from assay.report import (
+    AuditRow,
     CalibrationBin,
     FeatureRow,
     FeedRow,
@@ -26,7 +27,18 @@ from assay.report import (
 )
 
 AS_OF = datetime(2013, 3, 8, tzinfo=UTC)
-SECTIONS = ("feeds", "quarantine", "stages", "features", "model", "calibration", "scores", "realised", "history")
+SECTIONS = (
+    "feeds",
+    "quarantine",
+    "stages",
+    "features",
+    "audits",
+    "model",
+    "calibration",
+    "scores",
+    "realised",
+    "history",
+)
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -73,6 +85,10 @@ FULL = replace(
         FeatureRow("origin_weather", 3),
         FeatureRow("tailnum_delays", 2_777),
         FeatureRow("flight_calendar", 901),
+    ),
+    audits=(
+        AuditRow("replay", AS_OF, "done", 6_530, 65_300),
+        AuditRow("leaks", AS_OF - timedelta(days=1), "done", 50, 450, 13.0),
     ),
     model=ModelBlock(
         "late_arrival",
@@ -181,6 +197,7 @@ def full() -> Page:
         ("quarantine", ["4 rows quarantined", "wind_speed", "range", "1048.36058", "10127.0", "missing"]),
         ("stages", ["18.8 s", "98 Spark jobs", "silver", "4.74 s", "57,412", "skipped"]),
         ("features", ["5 feature tables", "tailnum_delays", "2,777"]),
+        ("audits", ["replay", "65,300", "leaks", "2013-03-07 00:00 UTC", "13 h 0 min", "what they say today"]),
         ("model", ["late_arrival", "version 3", "Gates passed: 2 of 2", "min_auc", "0.687", "0.661", "0.742", "0.460"]),
         ("calibration", ["4,500 rows", "Predicted", "0.581", "95 % interval", "perfect"]),
         ("scores", ["901 rows scored", "score 0.15 to 0.2: 177 rows"]),
@@ -210,6 +227,7 @@ def test_render_of_an_empty_night_says_what_is_missing() -> None:
         "quarantine": "No row was rejected.",
         "stages": "No stage has run.",
         "features": "No feature table was computed.",
+        "audits": "No audit has run yet",
         "model": "No model version was in use on this night.",
         "calibration": "No outcomes are known yet for the nights scored.",
         "scores": "Nothing was scored on this night.",
@@ -239,6 +257,13 @@ def test_render_shows_a_failed_stage_with_its_error() -> None:
     page = Page(render(replace(FULL, stages=(stage,))))
     assert "Failed: silver." in page["stages"]
     assert "column 'temp' vanished" in page["stages"]
+
+
+def test_render_shows_a_failed_audit_with_what_differs() -> None:
+    audit = AuditRow("leaks", AS_OF, "failed", 50, 450, 0.0, "delays__late_rate_1d: 3 differ")
+    page = Page(render(replace(FULL, audits=(audit,))))
+    assert "Failed: leaks." in page["audits"]
+    assert "delays__late_rate_1d: 3 differ" in page["audits"]
 
 
 def test_render_shows_a_gate_that_was_not_passed() -> None:

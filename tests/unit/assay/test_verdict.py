@@ -1,9 +1,11 @@
 """Whether a night can be trusted, and why."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from assay.config import Model
-from assay.report.night import FeedRow, GateRow, ModelBlock, Scores, StageRow, Verdict
+from assay.report.night import AuditRow, FeedRow, GateRow, ModelBlock, Scores, StageRow, Verdict
 from assay.report.verdict import verdict
 
 DONE = StageRow("silver", "done", 1.0)
@@ -61,6 +63,16 @@ def test_verdict_of_a_night_whose_stages_are_done(
     feeds: list[FeedRow], scores: Scores | None, model: Model | None, trained: ModelBlock | None, expected: Verdict
 ) -> None:
     assert verdict([DONE], feeds, scores, model, trained) == expected
+
+
+def test_verdict_is_red_as_long_as_the_newest_audit_failed() -> None:
+    audits = [
+        AuditRow("replay", datetime(2013, 3, 5, tzinfo=UTC), "failed"),
+        AuditRow("leaks", datetime(2013, 3, 7, tzinfo=UTC), "done"),
+    ]
+    assert verdict([DONE], [SOUND], SCORES, MODEL, None, audits) == Verdict(
+        "red", ("The audit replay as of 2013-03-05 failed.",)
+    )
 
 
 def test_verdict_is_red_when_a_stage_failed_or_rows_are_lost_and_tells_the_amber_reasons_too() -> None:
