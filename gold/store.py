@@ -9,6 +9,9 @@ from gold.feast_objects import objects
 if TYPE_CHECKING:
     from feast import FeatureStore
 
+_FEAST_SETS = "spark.sql.parser.quotedRegexColumnNames"
+"""Feast looks at its sources and leaves the session with another way to read names in SQL."""
+
 
 def feature_store(lakehouse: Lakehouse) -> "FeatureStore":
     """Feast over the lakehouse's gold tables, with our own join as its offline store; it uses the session that runs."""
@@ -34,7 +37,9 @@ def apply(lakehouse: Lakehouse) -> None:
     applied = folder / "applied.sha256"
     if (folder / "registry.db").exists() and applied.exists() and applied.read_text() == wanted:
         return
+    read = lakehouse.spark.conf.get(_FEAST_SETS)
     feature_store(lakehouse).apply(objects(lakehouse))
+    lakehouse.spark.conf.set(_FEAST_SETS, read)
     applied.write_text(wanted)
 
 

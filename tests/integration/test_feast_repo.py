@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
-from gold.store import feature_store
+from gold.store import apply, feature_store
 
 REPOSITORY = Path(__file__).parents[2] / "feature_repo"
 
@@ -72,19 +72,27 @@ def test_feast_apply_works_in_a_copy_of_the_folder(flights: Flights, monkeypatch
     assert set(views(FeatureStore(repo_path=str(beside_conf)))) == set(flights.lakehouse.config.features)
 
 
+def test_writing_the_registry_leaves_the_session_as_it_was(flights: Flights, spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.parser.quotedRegexColumnNames", "false")
+    (Path(flights.lakehouse.root) / "feast" / "applied.sha256").unlink()
+    apply(flights.lakehouse)
+    assert (Path(flights.lakehouse.root) / "feast" / "applied.sha256").exists()
+    assert spark.conf.get("spark.sql.parser.quotedRegexColumnNames") == "false"
+
+
 def test_historical_features_of_a_pandas_frame_are_the_rows_of_gold(flights: Flights, spark: SparkSession) -> None:
     later = [night + timedelta(hours=hours) for night, hours in zip(flights.nights, (0, 7), strict=True)]
     entities = pd.DataFrame(
         {"carrier": ["B6", "UA", "B6", "??"], "event_timestamp": pd.to_datetime([later[0], *later, later[1]])}
     )
     names = ["flights_7d", "late_rate_7d", "spread_7d"]
-    before = [table.name for table in spark.catalog.listTables()]
+    setting = "spark.sql.parser.quotedRegexColumnNames"
+    before = [table.name for table in spark.catalog.listTables()], spark.conf.get(setting)
     found = feature_store(flights.lakehouse).get_historical_features(
         entity_df=entities, features=[f"carrier_delays:{name}" for name in names]
     )
     rows = found.to_spark_df().select("carrier", "event_timestamp", *names).collect()
-    assert [table.name for table in spark.catalog.listTables()] == before
-    assert spark.conf.get("spark.sql.parser.quotedRegexColumnNames") == "false"
+    assert ([table.name for table in spark.catalog.listTables()], spark.conf.get(setting)) == before
     gold = {
         (row["carrier"], row["event_timestamp"]): tuple(row[name] for name in names)
         for row in flights.lakehouse.tables.read("gold.carrier_delays")
