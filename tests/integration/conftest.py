@@ -1,6 +1,9 @@
 """Whole lakehouses in a folder: real flights, thinned; and a tiny one that a test fills with literal files."""
 
 import csv
+import fcntl
+import os
+import pickle
 import secrets
 import shutil
 import socket
@@ -43,18 +46,38 @@ class Flights:
 
 @pytest.fixture(scope="session")
 def flights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Flights:
-    """January and half of February landed; features from 1 February; trained on the 13th, scored on two nights."""
-    folder = tmp_path_factory.mktemp("flights")
+    """January and half of February landed; features from 1 February; trained on the 13th, scored on two nights.
+
+    Where several processes share the tests, one makes it and the others take a copy.
+    """
+    folder, made = tmp_path_factory.mktemp("flights"), tmp_path_factory.getbasetemp().parent / "flights"
+    first, backfilled, *nights = [datetime(2013, 2, day, tzinfo=UTC) for day in (1, 12, 13, 14)]
+    with (tmp_path_factory.getbasetemp().parent / "flights.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if "PYTEST_XDIST_WORKER" in os.environ and made.exists():
+            shutil.copytree(made, folder, dirs_exist_ok=True)
+            outcomes = pickle.loads((folder / "outcomes").read_bytes())  # noqa: S301 - written below
+            lakehouse = open_lakehouse(folder / "conf" / "flights")
+        else:
+            lakehouse = _flights(folder)
+            run_backfill(lakehouse, first, backfilled)
+            run_night(lakehouse, nights[0])
+            outcomes = run_night(lakehouse, nights[1])
+            (folder / "outcomes").write_bytes(pickle.dumps(outcomes))
+            if "PYTEST_XDIST_WORKER" in os.environ:
+                shutil.copytree(folder, made)
+    landing = folder / "warehouse" / "flights" / "landing"
+    return Flights(lakehouse, landing, backfilled, (nights[0], nights[1]), outcomes)
+
+
+def _flights(folder: Path) -> Lakehouse:
+    """Flights delivered, and nothing done."""
     _configure(folder)
     landing = folder / "warehouse" / "flights" / "landing"
     replay(landing, date(2013, 1, 1), date(2013, 2, 14))
     for path in [*landing.glob("schedule/*.csv"), *landing.glob("outcomes/*.csv")]:
         _thin(path)
-    lakehouse = open_lakehouse(folder / "conf" / "flights")
-    first, backfilled, *nights = [datetime(2013, 2, day, tzinfo=UTC) for day in (1, 12, 13, 14)]
-    run_backfill(lakehouse, first, backfilled)
-    run_night(lakehouse, nights[0])
-    return Flights(lakehouse, landing, backfilled, (nights[0], nights[1]), run_night(lakehouse, nights[1]))
+    return open_lakehouse(folder / "conf" / "flights")
 
 
 def _configure(folder: Path) -> None:
