@@ -48,6 +48,13 @@ class Size:
     """Share of the rows asked, and of each table's rows, that one entity has."""
 
 
+LARGE = {
+    "spark.driver.memory": "3g",
+    "spark.sql.shuffle.partitions": 24,
+    "spark.sql.adaptive.enabled": True,
+    "spark.sql.codegen.wholeStage": True,
+}
+"""A Spark for large data, where assay's own inside a process is for small."""
 SMALL = Size(asked=5_000, tables=2, entities=300, days=60)
 SERIES: dict[str, list[dict[str, Any]]] = {
     "tables": [{"tables": n} for n in (1, 3, 10, 20)],
@@ -88,7 +95,7 @@ def spine(spark: SparkSession, size: Size) -> DataFrame:
     second = F.pmod(F.xxhash64("id", F.lit("second")), F.lit(size.days * 86_400))
     return spark.range(size.asked, numPartitions=4).select(
         F.col("id").alias("n"), F.when(hot, 0).otherwise(entity).alias("entity"),
-        F.timestamp_micros(F.lit(int(FIRST.timestamp())) * 1_000_000 + second * 1_000_000 + F.col("id") % 1_000_000)
+        F.timestamp_micros(F.lit(int(FIRST.timestamp()) * 1_000_000) + second * 1_000_000 + F.col("id") % 1_000_000)
         .alias("event_timestamp"),
     )  # fmt: skip
 
@@ -185,7 +192,7 @@ def measure(spark: SparkSession, size: Size, without: set[str]) -> list[dict[str
             ),
             "feast": lambda target: written(lambda: through_feast("spark", asked, paths, size, folder), target),
         }
-        ways["assay"](folder / "warm")
+        ways["assay through feast"](folder / "warm")
         seconds: dict[str, float] = {}
         digests = set()
         for name, way in ways.items():
@@ -214,7 +221,7 @@ def main() -> None:
     options.add_argument("--without", action="append", default=[], help="a way to leave out")
     options.add_argument("--json", type=Path, help="a file for the figures")
     given = options.parse_args()
-    spark = session(Environment.model_validate({"name": "benchmark", "spark": {"conf": {"spark.driver.memory": "3g"}}}))
+    spark = session(Environment.model_validate({"name": "benchmark", "spark": {"conf": LARGE}}))
     size = SMALL if given.small else Size()
     found = []
     for change in SERIES[given.vary] if given.vary else [{}]:

@@ -37,7 +37,7 @@ def apply(lakehouse: Lakehouse) -> None:
     applied = folder / "applied.sha256"
     if (folder / "registry.db").exists() and applied.exists() and applied.read_text() == wanted:
         return
-    read = lakehouse.spark.conf.get(_FEAST_SETS)
+    read = lakehouse.spark.conf.get(_FEAST_SETS) or "false"
     feature_store(lakehouse).apply(objects(lakehouse))
     lakehouse.spark.conf.set(_FEAST_SETS, read)
     applied.write_text(wanted)
