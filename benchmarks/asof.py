@@ -122,7 +122,7 @@ def through_feast(kind: str, asked: DataFrame, paths: list[str], size: Size, fol
     ]  # fmt: skip
     store = FeatureStore(
         config=RepoConfig(
-            project="benchmark", provider="local", registry=str(folder / f"{kind}.db"), offline_store={"type": kind},
+            project="benchmark", provider="local", registry=str(folder / f"{kind}.db"), offline_store={"type": kind}, online_store=None,
             entity_key_serialization_version=3,
         )
     )  # fmt: skip

@@ -7,6 +7,7 @@ or from partial states, is equal bit for bit: whole numbers are summed as such, 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from math import log
 from typing import Literal
 
@@ -78,6 +79,8 @@ class Aggregate:
     """What it tells of a window without a value."""
     setting: str | None
     """The setting of a feature that it needs."""
+    ages: bool
+    """Whether its state depends on the as_of, so that another as_of cannot be told from it."""
 
     def check(self, table: FeatureTable, name: str, kind: T.DataType) -> None:
         """FeatureError unless it can take what a feature gives it."""
@@ -95,7 +98,7 @@ AGGREGATES: dict[str, Aggregate] = {}
 
 
 def aggregate(
-    name: str, takes: Kind = "any", *, empty: int | None = None, setting: str | None = None
+    name: str, takes: Kind = "any", *, empty: int | None = None, setting: str | None = None, ages: bool = False
 ) -> Callable[[Callable[[Values], State]], Callable[[Values], State]]:
     """Register an aggregate.
 
@@ -104,10 +107,11 @@ def aggregate(
         takes: What its argument is.
         empty: What it tells of a window without a value: 0, or NULL.
         setting: The setting of a feature that it needs, and that no other feature may have: a field of `Feature`.
+        ages: Whether its state depends on the as_of.
     """
 
     def register(function: Callable[[Values], State]) -> Callable[[Values], State]:
-        AGGREGATES[name] = Aggregate(function, takes, empty, setting)
+        AGGREGATES[name] = Aggregate(function, takes, empty, setting, ages)
         return function
 
     return register
@@ -180,7 +184,7 @@ def _stddev(values: Values) -> State:
 @aggregate("rate", "condition")
 def _rate(values: Values) -> State:
     """Share of rows for which a condition holds, of those where it is not NULL; between 0 and 1."""
-    holds = Part(F.count_if(values.value), F.sum)
+    holds = Part(F.count_if(values.value), _sum_of_counts)
     return State({"holds": holds, "n": _n(values)}, lambda of: F.try_divide(of["holds"].cast("double"), of["n"]))
 
 
@@ -277,6 +281,37 @@ def _quantile(values: Values) -> State:
     return State({"counts": _counts(buckets)}, finish)
 
 
+@aggregate("decayed_sum", "number", setting="half_life", ages=True)
+def _decayed_sum(values: Values) -> State:
+    """Sum in which a value weighs half as much for every `half_life` that has passed since its event."""
+    half_lives = _hours(values.time, values.as_of) / F.lit(
+        (values.feature.half_life or timedelta(0)) / timedelta(hours=1)
+    )
+    decayed = (values.value.cast("double") * F.pow(F.lit(2.0), -half_lives)).cast("decimal(28,9)")
+    return State({"sum": Part(F.sum(decayed), F.sum)}, lambda of: of["sum"].cast("double"))
+
+
+@aggregate("trend", "number", ages=True)
+def _trend(values: Values) -> State:
+    """By how much the value grows a day: the slope of a straight line by least squares over the events' times.
+
+    NULL where all values are of one time.
+    """
+    age = F.when(values.value.isNotNull(), _hours(values.time, values.as_of))
+    value = values.value.cast("double")
+    sums = {"age": age, "value": value, "squares": age * age, "products": age * value}
+    parts = {name: Part(F.sum(each.cast("decimal(28,9)")), F.sum) for name, each in sums.items()}
+
+    def finish(of: Mapping[str, Column]) -> Column:
+        age, value, squares, products = (of[name].cast("double") for name in sums)
+        slope = F.try_divide(of["n"] * products - age * value, of["n"] * squares - age * age)
+        return F.when(of["oldest"] > of["newest"], slope * F.lit(-24.0))
+
+    return State(
+        {**parts, "n": _n(values), "oldest": Part(F.max(age), F.max), "newest": Part(F.min(age), F.min)}, finish
+    )
+
+
 def _whole(values: Values) -> bool:
     return isinstance(values.type, T.IntegralType)
 
@@ -286,7 +321,11 @@ def _exact(values: Values) -> Column:
 
 
 def _n(values: Values) -> Part:
-    return Part(F.count(values.value), F.sum)
+    return Part(F.count(values.value), _sum_of_counts)
+
+
+def _sum_of_counts(parts: Column) -> Column:
+    return F.coalesce(F.sum(parts), F.lit(0).cast("bigint"))
 
 
 def _total(values: Values) -> Part:

@@ -1,5 +1,6 @@
 """The catalogue of features: what the definitions say, and what the tables hold. One Spark job per feature table."""
 
+from datetime import timedelta
 from typing import Any
 
 from pyspark.sql import Column
@@ -12,6 +13,7 @@ from assay.report.features import FeatureFacts, Month, TableFacts
 from assay.stages import side_by_side
 from assay.tables import quoted
 from assay.times import format_duration
+from gold.aggregates import AGGREGATES
 
 _TENTHS = (0.1, 0.5, 0.9)
 
@@ -28,9 +30,10 @@ def told(table: FeatureTable, column: FeatureColumn) -> str:
     if feature.is_expression:
         return feature.argument
     words = f"{feature.aggregate} of {feature.argument}"
-    for setting in ("q", "k"):
-        if getattr(feature, setting) is not None:
-            words += f" ({setting} = {getattr(feature, setting)})"
+    setting = AGGREGATES[feature.aggregate].setting if feature.aggregate in AGGREGATES else None
+    if setting is not None:
+        given = getattr(feature, setting)
+        words += f" ({setting} = {format_duration(given) if isinstance(given, timedelta) else given})"
     conditions = [f"{name} = {column.by}" for name in feature.by or {}] + ([feature.where] if feature.where else [])
     if conditions:
         words += " where " + " and ".join(conditions)

@@ -1,6 +1,6 @@
 """A feature table as of given times, from the history of its source. Pure: a frame in, a frame out, no Spark job."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -14,8 +14,7 @@ from assay.errors import FeatureError
 from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import literal, quoted
 from gold.aggregates import AGGREGATES, State, Values
-
-EVENT, AS_OF = "__event_time", "__as_of"
+from gold.spans import AS_OF, EVENT, Grid, of_spans
 
 
 def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_ofs: Sequence[datetime]) -> DataFrame:
@@ -24,7 +23,11 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
     A row of the history counts for an as_of if it was the valid version then (`valid_from <= as_of < valid_to`) and
     its event time lies in the window `[as_of - delay - w, as_of - delay)`. Where the event time is the time at which a
     row became available, it is `(as_of - delay - w, as_of - delay]`: what is available as of a time counts then, and
-    once. One code path serves one night and many.
+    once.
+
+    Of one as_of the features are made of its rows. Of several the rows are made into states of short spans of time
+    first, which the windows are put together from: what a row costs does not grow with the as_ofs that see it.
+    States are equal however rows are shared out, and so are the features.
 
     Args:
         history: `silver.<source>__history`.
@@ -36,48 +39,58 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
         Keys, `event_timestamp` (the as_of) and the features; a row per entity that has an event in the longest
         window. Rows with a NULL in the key belong to no entity.
     """
-    longest = _longest(table)
     at = F.col(quoted(event_time)) if event_time else F.col("valid_from")
     events = history.select("*", at.cast("timestamp").alias(EVENT)).where(
         " AND ".join(f"{quoted(key)} IS NOT NULL" for key in table.keys)
     )
-    events = events.where(_inside(longest, table, event_time, min(as_ofs), max(as_ofs)))
-    nights = F.array(*[F.expr(literal(as_of)) for as_of in as_ofs])
-    as_of = F.col(AS_OF)
-    visible = (F.col("valid_from") <= as_of) & (F.col("valid_to").isNull() | (F.col("valid_to") > as_of))
-    seen = events.select("*", F.explode(nights).alias(AS_OF)).where(visible & _inside(longest, table, event_time))
-    states = _states(events, table, event_time)
-    parts = {
-        (column, part): made.of_rows.alias(f"{column}:{part}")
-        for column, state in states.items()
-        for part, made in state.parts.items()
-    }
-    keys = [*[quoted(key) for key in table.keys], AS_OF]
-    finished = (
-        seen.groupBy(*keys)
-        .agg(*parts.values())
-        .select(
-            *keys,
-            *[
-                state.finish({part: F.col(quoted(f"{column}:{part}")) for part in state.parts}).alias(column)
-                for column, state in states.items()
-            ],
+    events = events.where(_inside(_longest(table), table, event_time, min(as_ofs), max(as_ofs)))
+    types = _types(events, table)
+    for name, kind in types.items():
+        AGGREGATES[table.features[name].aggregate].check(table, name, kind)
+    ages = any(AGGREGATES[table.features[name].aggregate].ages for name in types)
+    grid = None if ages else Grid.of(as_ofs, [column.window for column in table.aggregated])
+    states = {
+        column: AGGREGATES[table.features[column.feature].aggregate].state(
+            _values(column, table, types[column.feature], None if grid else _inside(column.window, table, event_time))
         )
+        for column in table.aggregated
+    }
+    if grid is None:
+        parts = _of_rows(events, table, event_time, as_ofs, states)
+    else:
+        parts = of_spans(events, table, grid, states, timed=event_time is not None)
+    finished = parts.select(
+        *[quoted(key) for key in table.keys],
+        AS_OF,
+        *[
+            state.finish({part: F.col(quoted(f"{column.name}:{part}")) for part in state.parts}).alias(column.name)
+            for column, state in states.items()
+        ],
     )
     return _with_expressions(finished, table).withColumnRenamed(AS_OF, "event_timestamp")
 
 
-def _states(events: DataFrame, table: FeatureTable, event_time: str | None) -> dict[str, State]:
-    """The state that every feature column is worked out from."""
-    types = _types(events, table)
-    for name, kind in types.items():
-        AGGREGATES[table.features[name].aggregate].check(table, name, kind)
-    return {
-        column.name: AGGREGATES[table.features[column.feature].aggregate].state(
-            _values(column, table, event_time, types[column.feature])
-        )
-        for column in table.aggregated
-    }
+def _of_rows(
+    events: DataFrame,
+    table: FeatureTable,
+    event_time: str | None,
+    as_ofs: Sequence[datetime],
+    states: Mapping[FeatureColumn, State],
+) -> DataFrame:
+    """The parts of every column's state for each entity and as_of, from the rows in its window."""
+    nights = F.array(*[F.expr(literal(as_of)) for as_of in sorted(set(as_ofs))])
+    as_of = F.col(AS_OF)
+    visible = (F.col("valid_from") <= as_of) & (F.col("valid_to").isNull() | (F.col("valid_to") > as_of))
+    seen = events.select("*", F.explode(nights).alias(AS_OF)).where(
+        visible & _inside(_longest(table), table, event_time)
+    )
+    return seen.groupBy(*map(quoted, table.keys), AS_OF).agg(
+        *[
+            made.of_rows.alias(f"{column.name}:{part}")
+            for column, state in states.items()
+            for part, made in state.parts.items()
+        ]
+    )
 
 
 def _with_expressions(features: DataFrame, table: FeatureTable) -> DataFrame:
@@ -134,9 +147,10 @@ def _inside(
     return inside & (at >= start if event_time else at > start)
 
 
-def _values(column: FeatureColumn, table: FeatureTable, event_time: str | None, type_: T.DataType) -> Values:
+def _values(column: FeatureColumn, table: FeatureTable, type_: T.DataType, window: Column | None) -> Values:
+    """What a column takes of the rows, in a window or in all."""
     feature = table.features[column.feature]
-    inside = _inside(column.window, table, event_time)
+    inside = F.lit(True) if window is None else window
     if feature.where is not None:
         inside &= F.expr(feature.where)
     if feature.by is not None:

@@ -80,6 +80,28 @@ def _quantile(window: Window) -> float | None:
     return ordered[math.floor((window.feature.q or 0) * (len(ordered) - 1))] if ordered else None
 
 
+def _age(window: Window, time: datetime) -> float:
+    return (window.as_of - time) / timedelta(hours=1)
+
+
+def _decayed_sum(window: Window) -> float | None:
+    half_life = (window.feature.half_life or timedelta(0)) / timedelta(hours=1)
+    weighed = [_exact(float(value) * 2.0 ** -(_age(window, time) / half_life)) for time, value in window.events]
+    return float(sum(weighed)) if weighed else None
+
+
+def _trend(window: Window) -> float | None:
+    ages = [_age(window, time) for time, _ in window.events]
+    if len(set(ages)) < 2:
+        return None
+    values, n = [float(value) for value in window.values], len(ages)
+    age, value, squares, products = (
+        float(sum(map(_exact, each)))
+        for each in (ages, values, [a * a for a in ages], [a * v for a, v in zip(ages, values, strict=True)])
+    )
+    return (n * products - age * value) / (n * squares - age * age) * -24.0
+
+
 PLAIN: dict[str, Callable[[Window], Any]] = {
     "count": lambda window: len(window.events),
     "sum": _sum,
@@ -98,15 +120,17 @@ PLAIN: dict[str, Callable[[Window], Any]] = {
     "most_frequent": _most_frequent,
     "top_share": _top_share,
     "quantile": _quantile,
+    "decayed_sum": _decayed_sum,
+    "trend": _trend,
 }
 """Name of an aggregate -> what it tells of a window."""
 
-TOLERANCE = {"quantile": 0.01 + 1e-9, "distinct_approx": 0.1}
-"""Of sketches: how far they may be from the truth, as a share of it."""
+TOLERANCE = {"quantile": 0.01 + 1e-9, "distinct_approx": 0.1, "decayed_sum": 1e-6}
+"""How far a sketch, or a power as Java has it, may be from the truth, as a share of it."""
 
 
 def agrees(feature: Feature, told: Any, truth: Any) -> bool:
-    """Whether a table's value of a feature is what plain Python finds: equal, or of a sketch near enough."""
+    """Whether a table's value of a feature is what plain Python finds: equal, or near enough where that is all it is."""
     if told is None or truth is None or feature.aggregate not in TOLERANCE:
         return bool(told == truth)
-    return math.isclose(told, truth, rel_tol=TOLERANCE[feature.aggregate])
+    return math.isclose(told, truth, rel_tol=TOLERANCE[feature.aggregate], abs_tol=1e-6)

@@ -67,6 +67,9 @@ class Feature(Config):
     k: int | None = Field(default=None, ge=1)
     """Of top_share: how many values are the most frequent ones."""
 
+    half_life: Duration | None = None
+    """Of decayed_sum: the time in which the weight of a value halves."""
+
     @model_validator(mode="before")
     @classmethod
     def _aggregate_key(cls, data: Any) -> Any:
@@ -88,10 +91,11 @@ class Feature(Config):
     def _one_kind_of_window(self) -> Self:
         if self.windows is not None and self.within is not None:
             raise ValueError("windows and within exclude each other")
-        if self.is_expression and any(
-            setting is not None for setting in (self.where, self.windows, self.within, self.by, self.q, self.k)
-        ):
-            raise ValueError("an expression has no where, windows, within, by, q or k: those of its features count")
+        given = (self.where, self.windows, self.within, self.by, self.q, self.k, self.half_life)
+        if self.is_expression and any(setting is not None for setting in given):
+            raise ValueError(
+                "an expression has no where, windows, within, by, q, k or half_life: its features have them"
+            )
         if self.by is not None and len(self.by) != 1:
             raise ValueError("by names one column: {by: {origin: [EWR, JFK]}}")
         return self

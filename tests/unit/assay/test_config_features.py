@@ -81,7 +81,7 @@ def test_unknown_aggregate_is_answered_with_line_and_nearest_name(tmp_path: Path
 def test_every_aggregate_of_the_design_is_known() -> None:
     assert set(AGGREGATES) == {
         "count", "sum", "mean", "min", "max", "variance", "stddev", "rate", "first", "first_age", "last", "last_age",
-        "distinct", "distinct_approx", "most_frequent", "top_share", "quantile",
+        "distinct", "distinct_approx", "most_frequent", "top_share", "quantile", "decayed_sum", "trend",
     }  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_every_aggregate_of_the_design_is_known() -> None:
         ("{description: None}", "a feature names exactly one aggregate, found none; as in {mean: arr_delay}."),
         (
             "{expression: a / b, where: c, description: Both}",
-            "an expression has no where, windows, within, by, q or k: those of its features count.",
+            "an expression has no where, windows, within, by, q, k or half_life: its features have them.",
         ),
         ("{count: '*', by: {a: [1], b: [2]}, description: Both}", "by names one column: {by: {origin: [EWR, JFK]}}."),
         ("{mean: x, windows: [1d], within: 1d, description: Both}", "windows and within exclude each other."),

@@ -31,7 +31,11 @@ DRAWN: dict[str, tuple[T.DataType, list[Any]]] = {
 
 
 def feature_of(name: str) -> Feature:
-    settings: dict[str, dict[str, Any]] = {"quantile": {"q": Q}, "top_share": {"k": K}}
+    settings: dict[str, dict[str, Any]] = {
+        "quantile": {"q": Q},
+        "top_share": {"k": K},
+        "decayed_sum": {"half_life": "5h"},
+    }
     return Feature.model_validate({name: "v", "description": "", **settings.get(name, {})})
 
 
@@ -93,8 +97,10 @@ def from_parts(states: dict[str, State], pieces: DataFrame) -> DataFrame:
     return pieces.groupBy("g").agg(*parts)
 
 
-def aggregated(spark: SparkSession, kind: T.DataType, groups: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
-    states = {name: state_of(name, kind) for name in fitting(kind)}
+def aggregated(
+    spark: SparkSession, kind: T.DataType, groups: dict[str, list[Any]], *names: str
+) -> dict[str, dict[str, Any]]:
+    states = {name: state_of(name, kind) for name in names or fitting(kind)}
     return finished(states, from_rows(states, frame(spark, kind, groups)))
 
 
@@ -148,7 +154,7 @@ def test_sums_of_fractions_are_exact_whatever_the_order_and_partitions(spark: Sp
 def test_sketches_of_many_values_are_as_near_as_they_say_whatever_the_order(spark: SparkSession) -> None:
     values = [1.001**n for n in range(12_000)]
     groups = {"up": values, "down": values[::-1]}
-    found = aggregated(spark, DOUBLE, groups)
+    found = aggregated(spark, DOUBLE, groups, "quantile", "distinct_approx")
     assert found["quantile"]["up"] == pytest.approx(sorted(values)[math.floor(Q * 11_999)], rel=ACCURACY)
     assert found["distinct_approx"]["up"] == pytest.approx(12_000, rel=0.05)
     assert len(set(found["quantile"].values())) == len(set(found["distinct_approx"].values())) == 1

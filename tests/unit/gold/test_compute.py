@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from assay.config import FeatureTable
 from assay.errors import FeatureError
+from gold.aggregates import AGGREGATES as REGISTRY
 from gold.compute import compute
 
 BASE = datetime(2013, 3, 10, tzinfo=UTC)  # the clocks of New York go forward on this day
@@ -209,6 +210,33 @@ def test_compute_equals_a_plain_loop_for_many_times_at_once_and_for_each_alone(
         assert collected(one_by_one) == expected
     finally:
         history.unpersist()
+
+
+EVERY: list[dict[str, Any]] = [
+    {"count": "y"}, {"sum": "y"}, {"mean": "y"}, {"min": "y"}, {"max": "y"}, {"variance": "y"}, {"stddev": "y"},
+    {"rate": "flag"}, {"first": "y"}, {"last": "y"}, {"first_age": "y"}, {"last_age": "y"}, {"distinct": "y"},
+    {"distinct_approx": "y"}, {"most_frequent": "y"}, {"top_share": "y", "k": 2}, {"quantile": "y", "q": 0.3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("more", [[], [{"trend": "y"}, {"decayed_sum": "y", "half_life": "2h"}]], ids=["", "ages"])
+@settings(max_examples=1, phases=[Phase.generate])
+@given(random=st.randoms(use_true_random=True))
+def test_every_aggregate_is_the_same_bit_for_bit_for_many_times_at_once_and_for_each_alone(
+    spark: SparkSession, more: list[dict[str, Any]], random: Random
+) -> None:
+    assert {next(iter(feature)) for feature in EVERY} == {name for name, found in REGISTRY.items() if not found.ages}
+    nights = [BASE + timedelta(hours=hours) for hours in range(3, 15)]
+    table = definition(*EVERY, *more)
+    history = frame(spark, [row for case in range(60) for row in some_history(random, case)]).repartition(3).persist()
+    try:
+        together = collected(compute(history, table, "at", nights))
+        alone = [collected(compute(history, table, "at", [as_of])) for as_of in (nights[0], nights[5], nights[-1])]
+    finally:
+        history.unpersist()
+    for found in alone:
+        assert {key: together[key] for key in found} == found
+        assert {key for key in together if key[2] in {as_of for _, _, as_of in found}} == set(found)
 
 
 def event(position: int, at: datetime, known: datetime, until: datetime | None = None, x: int = 1) -> Row:
