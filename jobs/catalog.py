@@ -48,7 +48,8 @@ def listed(table: TableFacts) -> Table:
         title_justify="left", title_style="bold",
     )  # fmt: skip
     for name in ("feature", "meaning", "worked out as", "missing", "median", "read by"):
-        made.add_column(name, justify="right" if name in ("missing", "median") else "left")
+        number = name in ("missing", "median")
+        made.add_column(name, justify="right" if number else "left", no_wrap=name == "feature", overflow="fold")
     for feature in table.features:
         latest = feature.latest
         made.add_row(
