@@ -217,12 +217,14 @@ def main() -> None:
     """Measure, and print a line each and the ratios."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--small", action="store_true", help="seconds, not minutes")
+    options.add_argument("--asked", type=int, default=Size.asked, help="rows that ask")
+    options.add_argument("--entities", type=int, default=Size.entities, help="entities of each table")
     options.add_argument("--vary", choices=list(SERIES), help="a series instead of the one size")
     options.add_argument("--without", action="append", default=[], help="a way to leave out")
     options.add_argument("--json", type=Path, help="a file for the figures")
     given = options.parse_args()
     spark = session(Environment.model_validate({"name": "benchmark", "spark": {"conf": LARGE}}))
-    size = SMALL if given.small else Size()
+    size = SMALL if given.small else Size(asked=given.asked, entities=given.entities)
     found = []
     for change in SERIES[given.vary] if given.vary else [{}]:
         print(f"== {replace(size, **change)}", flush=True)
