@@ -112,7 +112,7 @@ def run_demo(lakehouse: Lakehouse, progress: Progress) -> list[Night]:
             run_replay(lakehouse, model, FIRST_NIGHT, LAST_NIGHT),
             run_leaks(lakehouse, model, LAST_NIGHT),
         ):
-            progress.console.print(f"  {line(audit)}")
+            progress.console.print(f"  {line(audit)}", soft_wrap=True)
     run_report(lakehouse, LAST_NIGHT)
     progress.update(task, advance=1, description="done")
     return done
