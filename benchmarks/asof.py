@@ -78,9 +78,8 @@ def tables(spark: SparkSession, size: Size, folder: Path) -> list[str]:
             for n in range(size.payload)
         ]
         at = F.timestamp_seconds(F.lit(int(FIRST.timestamp())) + second)
-        at = F.when(hot, at + F.make_dt_interval(secs=F.col("id") / 1e6 % 1)).otherwise(
-            at
-        )  # the one key's are all apart
+        apart = F.make_dt_interval(secs=F.col("id") / 1e6 % 1)  # no two rows of the one key are of the same time
+        at = F.when(hot, at + apart).otherwise(at)
         rows = rows.select(F.when(hot, 0).otherwise(F.col("entity")).alias("entity"), at.alias("at"), *values)
         rows = rows.withColumn("created", F.col("at"))
         found.append(str(folder / f"t{number}"))
@@ -122,8 +121,8 @@ def through_feast(kind: str, asked: DataFrame, paths: list[str], size: Size, fol
     ]  # fmt: skip
     store = FeatureStore(
         config=RepoConfig(
-            project="benchmark", provider="local", registry=str(folder / f"{kind}.db"), offline_store={"type": kind}, online_store=None,
-            entity_key_serialization_version=3,
+            project="benchmark", provider="local", registry=str(folder / f"{kind}.db"),
+            offline_store={"type": kind}, online_store=None, entity_key_serialization_version=3,
         )
     )  # fmt: skip
     store.apply([entity, *views])

@@ -160,7 +160,19 @@ def _default(item: Mapping[str, Any], *, needed: bool) -> str:
 
 
 def _registries() -> Iterator[str]:
-    yield "## Aggregates\n\n" + _registry("aggregate", {name: found.state for name, found in AGGREGATES.items()})
+    yield "## Aggregates\n\n" + _table(
+        ("aggregate", "takes", "needs", "of no value", "meaning"),
+        [
+            (
+                f"`{name}`",
+                "anything" if found.takes == "any" else found.takes,
+                f"`{found.setting}`" if found.setting else "",
+                "NULL" if found.empty is None else str(found.empty),
+                _summary(found.state),
+            )
+            for name, found in AGGREGATES.items()
+        ],
+    )
     yield "## Gates\n\nEach takes `min`, `max` or both, over the holdout.\n\n" + _registry("gate", GATES)
     yield "## Metrics of a baseline\n\n" + _table(
         ("metric", "of", "floor", "meaning"),

@@ -45,8 +45,8 @@ def run_replay(lakehouse: Lakehouse, model: Model, first: datetime, last: dateti
     """Ask again for the inputs of the predictions of some nights, and hold them against what the model was given.
 
     Raises:
-        FeatureError: A value differs.
-        TableError: No night has been scored.
+        FeatureError: A value differs, or none of the nights has been scored.
+        TableError: No night ever has.
     """
     return run_stage(lakehouse, "audit_replay", last, lambda outcome: _replay(lakehouse, model, first, outcome))
 
@@ -86,6 +86,11 @@ def _replay(lakehouse: Lakehouse, model: Model, first: datetime, outcome: Outcom
             *[F.count_if(condition).alias(f"differs {name}") for name, condition in differs.items()],
         )
     )
+    if not counts["rows"]:
+        raise FeatureError(
+            f"No night of {model.name} has been scored in this range.", where=f"gold.{model.name}_inputs",
+            found=f"nothing from {first:%Y-%m-%d} to {outcome.as_of:%Y-%m-%d}", do="assay audit replay --from …",
+        )  # fmt: skip
     wrong = {name: counts[f"differs {name}"] for name in compared if counts[f"differs {name}"]}
     outcome.measure(
         model.name, nights=counts["nights"], rows=counts["rows"], values=counts["rows"] * len(compared),
@@ -181,7 +186,7 @@ class _Audited:
 
     @classmethod
     def of(cls, lakehouse: Lakehouse, table: FeatureTable, sample: Sequence[Mapping[str, Any]]) -> "_Audited":
-        """Read what is needed of silver: all versions of all events of the sample's entities."""
+        """Read what is needed of silver: all versions of the events that the sample's entities had in their windows."""
         event_time = lakehouse.config.sources[table.source].event_time
         history = lakehouse.tables.read(f"silver.{table.source}__history")
         entities = lakehouse.spark.createDataFrame(
@@ -201,6 +206,10 @@ class _Audited:
             )
         ]
         at = F.col(quoted(event_time)) if event_time else F.col("valid_from")
+        windows = [column.window for column in table.aggregated]
+        if None not in windows:  # more than the windows hold, which are not cut here
+            reach = TTL + table.delay + max(window for window in windows if window is not None)
+            history = history.where(at.cast("timestamp") >= F.lit(min(row["as_of"] for row in sample) - reach))
         rows = history.join(F.broadcast(entities), list(table.keys), "left_semi").select(
             *map(quoted, table.keys), at.cast("timestamp").alias("at"), "valid_from", "valid_to",
             "source_file", "source_position", *given,

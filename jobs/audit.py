@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from assay.cli import parser, run
+from assay.errors import ConfigError
 from assay.times import parse_as_of
 from gold.audit import SAMPLE, run_leaks, run_replay
 from jobs.common import night, open_from, show
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str]) -> None:
     options.add_argument("--from", dest="first", help=f"replay: the first night; by default {NIGHTS} before the last")
     options.add_argument("--rows", type=int, default=SAMPLE, help="leaks: how many rows to work out again")
     given = options.parse_args(arguments)
+    if given.rows < 1:
+        raise ConfigError("An audit needs rows.", where="--rows", found=given.rows, expected="1 or more")
     lakehouse = open_from(given)
     last = night(given, lakehouse)
     if given.first:

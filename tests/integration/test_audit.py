@@ -9,9 +9,10 @@ import pytest
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from assay.errors import FeatureError
+from assay.errors import ConfigError, FeatureError
 from assay.lakehouse import Lakehouse, open_lakehouse
 from gold.audit import run_leaks, run_replay
+from jobs.audit import main
 
 FEATURE = "carrier_delays__late_rate_1d"
 
@@ -90,6 +91,15 @@ def test_leaks_finds_features_of_a_later_night(flights: Flights, copied: Lakehou
     with pytest.raises(FeatureError) as raised:
         run_leaks(copied, model, flights.nights[-1])
     assert str(raised.value.found).startswith(f"{FEATURE}: ")
+
+
+def test_an_audit_that_would_look_at_nothing_says_so(flights: Flights) -> None:
+    lakehouse = flights.lakehouse
+    before = flights.nights[0] - timedelta(days=9)
+    with pytest.raises(FeatureError, match="has been scored in this range"):
+        run_replay(lakehouse, lakehouse.config.models["late_arrival"], before, before)
+    with pytest.raises(ConfigError, match="An audit needs rows"):
+        main(["leaks", "--as-of", "2013-02-14", "--rows", "0", "--conf-dir", str(lakehouse.conf_dir)])
 
 
 def test_an_audit_without_a_training_set_says_so(flights: Flights) -> None:
