@@ -4,7 +4,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -18,16 +17,16 @@ from assay.errors import ModelError
 from assay.frames import local_frame
 from assay.known import Target
 from assay.lakehouse import Lakehouse
-from assay.ledger import Outcome, key_of
+from assay.ledger import Metric, Outcome, key_of
 from assay.stages import run_stage
 from assay.tables import quoted
 from model.artifact import Artifact
-from model.evaluate import evaluate
 from model.gates import check_gates, judge
 from model.inputs import Inputs, fit
 from model.predict import predict
-from model.registry import log_training
 from model.split import GAP, HOLDOUT, TRAIN, VALIDATION, assign
+from model.tasks import TASKS
+from model.tracking import log_training
 
 if TYPE_CHECKING:
     from xgboost.spark import SparkXGBClassifier
@@ -68,13 +67,13 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             "run_id": outcome.run_id,
         }
         trained = Artifact(model.name, booster, best, inputs, about)
-        metrics = evaluate(predict(parts.select("*"), booster, best, inputs))
+        metrics = TASKS[model.task].evaluate(predict(parts.select("*"), booster, best, inputs), "split")
     finally:
         parts.unpersist()
     gates = judge(model.gates, metrics.get(HOLDOUT))
     registered = log_training(lakehouse, model, trained, metrics, gates)
     for split, found in metrics.items():
-        outcome.measure(model.name, label=split, **asdict(found))
+        outcome.metrics += [Metric(model.name, metric, value, split) for metric, value in found.items()]
     for gate in gates:
         outcome.measure(model.name, label=gate.gate, gate=gate.value, gate_passed=float(gate.passed))
         outcome.notes.append(f"gate {gate.gate}: {'passed' if gate.passed else 'FAILED'}, {gate.why}")

@@ -16,7 +16,7 @@ class Spine(Config):
     """
 
     train: str
-    """Returns also `label`, and `label_known_at`: when the label became available."""
+    """Returns also `label`, and `label_known_at`: when the label became available; and `weight`, if the model has one."""
 
     score: str
     """The rows that the night of `:as_of` predicts."""
@@ -31,6 +31,9 @@ class Split(Config):
     holdout: Duration
     """The newest days, for metrics and gates only."""
 
+    group: Identifier | None = None
+    """A column of the spine whose values stay together: rows of a group of the holdout are not trained on."""
+
 
 class XGBoost(Config):
     """Parameters of the boosted trees, as XGBoost names them."""
@@ -43,6 +46,13 @@ class XGBoost(Config):
 
     categorical: tuple[Identifier, ...] = ()
     """Inputs split by category; all other inputs are numbers."""
+
+    encode: dict[Identifier, Literal["target", "frequency", "one_hot"]] = {}
+    """Inputs that are categories and become numbers fitted on the training range: the label's mean, smoothed; the share
+    of rows; or a column per category."""
+
+    balance: bool = False
+    """Weigh positive labels by how much rarer they are in the training range; for `binary`."""
 
     monotone: tuple[str, ...] = ()
     """Inputs that may only raise the score; `*` at an end stands for anything, as in `*late_rate*`."""
@@ -77,6 +87,36 @@ class XGBoost(Config):
     workers: Annotated[int, Field(ge=1)] = 1
     """Spark tasks that train together; one gives the same trees every time."""
 
+    path: Literal["auto", "spark", "native"] = "auto"
+    """How to train: by Spark tasks, or in this process from the training set's rows. By default the estimated bytes
+    decide, and more than one worker always means Spark."""
+
+
+class Range(Config):
+    """What a search may try for one parameter."""
+
+    low: float
+    """Least value."""
+
+    high: float
+    """Greatest value."""
+
+    log: bool = False
+    """Whether to search evenly over orders of magnitude."""
+
+
+class Tune(Config):
+    """A search for parameters before training, by Optuna over folds in order of time."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000)]
+    """Trials in all; a search that was cut off goes on where it was."""
+
+    folds: Annotated[int, Field(ge=2, le=20)] = 3
+    """Folds: each is judged on nights after those that it trains on."""
+
+    search: dict[Identifier, Range]
+    """Parameter of `xgboost` -> what to try."""
+
 
 class Train(Config):
     """When to train, and on what."""
@@ -97,8 +137,8 @@ class Model(Document):
     description: str
     """What is predicted, for people."""
 
-    task: Literal["binary"] = "binary"
-    """The kind of label."""
+    task: Literal["binary", "regression", "ranking"] = "binary"
+    """The kind of label: yes or no; a number; or how relevant a row is among those it is ranked with."""
 
     spine: Spine
     """The rows to predict."""
@@ -112,6 +152,15 @@ class Model(Document):
     request: dict[Identifier, str] = {}
     """Inputs computed from the spine's row itself, by SQL expression, the same in training and scoring."""
 
+    rank_within: tuple[Identifier, ...] = ()
+    """Columns of the spine: rows alike in them, and of one `as_of`, are ranked among each other; for `ranking`."""
+
+    weight: Identifier | None = None
+    """A column of `spine.train`, greater than 0, by which a row counts in training. Metrics count each row once."""
+
+    slices: tuple[Identifier, ...] = ()
+    """Columns of the spine whose values the holdout's metrics are also told for."""
+
     split: Split
     """How the training set is split in time."""
 
@@ -121,8 +170,30 @@ class Model(Document):
     train: Train
     """When to train, and on what."""
 
+    tune: Tune | None = None
+    """A search for parameters before each training; none by default."""
+
     gates: dict[str, dict[str, Any]]
     """What a trained model must pass to become champion: `auc: {min: 0.62}`."""
+
+    promote: Literal["at_once", "by_hand"] = "at_once"
+    """What becomes of a training that passes its gates: champion; or challenger, which scores in the champion's shadow
+    until `assay promote`."""
+
+    contributions: Annotated[int, Field(ge=0, le=100)] = 0
+    """How many inputs of most influence are kept with each prediction, by TreeSHAP."""
+
+    @model_validator(mode="after")
+    def _ranking_has_groups(self) -> Self:
+        if (self.task == "ranking") != bool(self.rank_within):
+            raise ValueError("rank_within goes with task: ranking, which needs it")
+        return self
+
+    @model_validator(mode="after")
+    def _balance_is_of_two_classes(self) -> Self:
+        if self.xgboost.balance and self.task != "binary":
+            raise ValueError("xgboost.balance goes with task: binary")
+        return self
 
     @model_validator(mode="after")
     def _early_stopping_has_rows(self) -> Self:

@@ -44,9 +44,9 @@ def test_model_is_read_typed_and_with_its_defaults(tmp_path: Path) -> None:
     assert model.features == {"routes": "all", "planes": ("year", "seats")}
     assert model.gates == {"auc": {"min": 0.62}}
     assert model.xgboost.model_dump() == {
-        "rounds": 200, "early_stopping": None, "categorical": (), "monotone": (), "max_depth": 6, "eta": 0.05, "min_child_weight": 1.0,
+        "rounds": 200, "early_stopping": None, "categorical": (), "encode": {}, "balance": False, "monotone": (), "max_depth": 6, "eta": 0.05, "min_child_weight": 1.0,
         "subsample": 1.0, "colsample_bytree": 1.0, "reg_lambda": 1.0, "reg_alpha": 0.0, "gamma": 0.0, "seed": 7,
-        "workers": 1,
+        "workers": 1, "path": "auto",
     }  # fmt: skip
 
 
@@ -75,6 +75,18 @@ def test_model_is_read_typed_and_with_its_defaults(tmp_path: Path) -> None:
 def test_model_that_is_wrong_is_refused_at_its_line(tmp_path: Path, old: str, new: str, what: str, where: str) -> None:
     found = refusal(tmp_path, GOOD.replace(old, new))
     assert (found[0][: len(what)], found[1]) == (what, where)
+
+
+@pytest.mark.parametrize(
+    ("new", "what"),
+    [
+        ("task: ranking", "Value error, rank_within goes with task: ranking, which needs it"),
+        ("rank_within: [origin]", "Value error, rank_within goes with task: ranking, which needs it"),
+        ("task: regression\nxgboost: {balance: true}", "Value error, xgboost.balance goes with task: binary"),
+    ],
+)
+def test_model_refuses_what_does_not_go_with_its_task(tmp_path: Path, new: str, what: str) -> None:
+    assert what.removeprefix("Value error, ") in refusal(tmp_path, GOOD.replace("xgboost: {eta: 0.05}", new))[0]
 
 
 def test_early_stopping_needs_a_validation_range(tmp_path: Path) -> None:

@@ -1,39 +1,23 @@
-"""Metrics of scored rows with labels, all splits in one pass over them."""
-
-from dataclasses import dataclass
+"""Metrics of probabilities: all groups of rows in one pass over them."""
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from model.tasks.task import Metrics
+
 BINS = 10
 
 
-@dataclass(frozen=True)
-class Metrics:
-    """Quality of scores on one split."""
-
-    rows: int
-    positives: int
-    auc: float
-    """Area under the ROC curve, ties counted half; NaN with a single class."""
-
-    log_loss: float
-    """Mean negative log likelihood, in nats."""
-
-    brier: float
-    calibration_error: float
-    """Expected calibration error over ten equal-width bins: mean |score - label rate| weighted by rows
-    (Naeini et al., AAAI 2015)."""
-
-
 def evaluate(scored: DataFrame, split: str = "split") -> dict[str, Metrics]:
-    """Metrics per split.
+    """Metrics per split: `rows`, `positives`, `auc`, `log_loss` (nats), `brier`, `calibration_error`.
 
-    AUC is exact: the Mann-Whitney statistic over distinct scores (Hanley and McNeil, Radiology 1982).
+    AUC is exact: the Mann-Whitney statistic over distinct scores (Hanley and McNeil, Radiology 1982); NaN with a single
+    class. The calibration error is the expected one over ten bins of equal width: mean |score - label rate|, weighted
+    by rows (Naeini et al., AAAI 2015).
 
     Args:
         scored: Rows with `score`, `label` (boolean or 0/1) and the split's column.
-        split: That column.
+        split: That column: a split, a slice, a night.
     """
     label = F.col("label").cast("int")
     bounded = F.least(F.greatest(F.col("score"), F.lit(1e-15)), F.lit(1 - 1e-15))
@@ -66,16 +50,16 @@ def evaluate(scored: DataFrame, split: str = "split") -> dict[str, Metrics]:
         )
         .collect()
     )
-    result = {}
+    result: dict[str, Metrics] = {}
     for row in rows:
         count = row["positives"] + row["negatives"]
         pairs = row["positives"] * row["negatives"]
-        result[row[split]] = Metrics(
-            rows=count,
-            positives=row["positives"],
-            auc=row["won"] / pairs if pairs else float("nan"),
-            log_loss=row["loss"] / count,
-            brier=row["squares"] / count,
-            calibration_error=row["gap"] / count,
-        )
+        result[row[split]] = {
+            "rows": count,
+            "positives": row["positives"],
+            "auc": row["won"] / pairs if pairs else float("nan"),
+            "log_loss": row["loss"] / count,
+            "brier": row["squares"] / count,
+            "calibration_error": row["gap"] / count,
+        }
     return result

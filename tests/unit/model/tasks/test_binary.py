@@ -1,14 +1,14 @@
 """Metrics against scikit-learn's, with ties, for all splits at once."""
 
 import math
-from dataclasses import astuple
+from typing import Any
 
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from model.evaluate import evaluate
+from model.tasks.binary import evaluate
 
 
 def calibration_error(labels: list[int], scores: list[float]) -> float:
@@ -29,7 +29,7 @@ def test_evaluate_measures_as_scikit_learn_does(spark: SparkSession) -> None:
         splits[split] = ([int(label) for label in random.random(rows) < np.array(scores)], scores)
     rows_ = [(s, bool(y), p) for s, (ys, ps) in splits.items() for y, p in zip(ys, ps, strict=True)]
     found = evaluate(spark.createDataFrame(rows_, "split string, label boolean, score double").repartition(3))
-    assert {split: astuple(metrics) for split, metrics in found.items()} == {
+    assert {split: tuple(metrics.values()) for split, metrics in found.items()} == {
         split: pytest.approx(
             (
                 len(ys), sum(ys), roc_auc_score(ys, ps), log_loss(ys, ps), brier_score_loss(ys, ps),
@@ -50,7 +50,7 @@ def test_evaluate_at_the_ends(spark: SparkSession) -> None:
     ]  # fmt: skip
     found = evaluate(spark.createDataFrame(rows, "night string, label int, score double"), "night")
     far = -math.log(1e-15)
-    assert {night: astuple(metrics) for night, metrics in found.items()} == {
+    expected: dict[str, Any] = {
         "perfect": (2, 1, 1.0, pytest.approx(0.0, abs=1e-14), 0.0, 0.0),
         "wrong": (2, 1, 0.0, pytest.approx(far, rel=1e-3), 1.0, 1.0),
         "tied": (2, 1, 0.5, pytest.approx(math.log(2)), 0.25, 0.0),
@@ -58,6 +58,7 @@ def test_evaluate_at_the_ends(spark: SparkSession) -> None:
             2, 0, pytest.approx(math.nan, nan_ok=True), pytest.approx(-(math.log(0.75) + math.log(0.25)) / 2), 0.3125, 0.5,
         ),
     }  # fmt: skip
+    assert {night: tuple(metrics.values()) for night, metrics in found.items()} == expected
 
 
 def test_evaluate_of_no_rows_is_no_splits(spark: SparkSession) -> None:

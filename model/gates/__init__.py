@@ -10,7 +10,7 @@ from typing import Any
 
 from assay.config import Model
 from assay.errors import nearest
-from model.evaluate import Metrics
+from model.tasks import Metrics
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,25 @@ def gate(name: str) -> Callable[[Gate], Gate]:
 @gate("auc")
 def _auc(holdout: Metrics) -> float:
     """Area under the ROC curve."""
-    return holdout.auc
+    return holdout["auc"]
 
 
 @gate("log_loss")
 def _log_loss(holdout: Metrics) -> float:
     """Mean negative log likelihood."""
-    return holdout.log_loss
+    return holdout["log_loss"]
 
 
 @gate("calibration_error")
 def _calibration_error(holdout: Metrics) -> float:
     """Expected calibration error."""
-    return holdout.calibration_error
+    return holdout["calibration_error"]
 
 
 @gate("rows")
 def _rows(holdout: Metrics) -> float:
     """Rows of the holdout."""
-    return holdout.rows
+    return holdout["rows"]
 
 
 def check_gates(model: Model) -> None:

@@ -9,10 +9,10 @@ import pytest
 from assay.config.load import read_document
 from assay.config.model import Model
 from assay.errors import ConfigError
-from model.evaluate import Metrics
 from model.gates import GATES, GateResult, check_gates, judge
+from model.tasks import Metrics
 
-HOLDOUT = Metrics(rows=1000, positives=200, auc=0.685, log_loss=0.48, brier=0.15, calibration_error=0.02)
+HOLDOUT = {"rows": 1000, "positives": 200, "auc": 0.685, "log_loss": 0.48, "brier": 0.15, "calibration_error": 0.02}
 TEXT = """\
 description: d
 spine: {train: select 1, score: select 1}
@@ -53,7 +53,7 @@ def test_judge_gives_a_verdict_per_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "holdout", [None, Metrics(rows=9, positives=9, auc=math.nan, log_loss=1, brier=1, calibration_error=1)]
+    "holdout", [None, {"rows": 9, "positives": 9, "auc": math.nan, "log_loss": 1, "brier": 1, "calibration_error": 1}]
 )
 @pytest.mark.parametrize("limit", ["min", "max"])
 def test_judge_fails_a_gate_that_cannot_be_computed(holdout: Metrics | None, limit: str) -> None:

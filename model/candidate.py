@@ -1,0 +1,34 @@
+"""A trained model before anyone has judged it, with the rows that it is judged by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+
+from assay.config import Model
+from assay.lakehouse import Lakehouse
+from model.artifact import Artifact
+from model.registry import Champion
+from model.tasks import Metrics
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a gate may look at."""
+
+    lakehouse: Lakehouse
+    model: Model
+    artifact: Artifact
+
+    metrics: Mapping[str, Metrics]
+    """Split -> metrics; a split without rows is not there."""
+
+    scored: DataFrame
+    """The training set with `split` and the candidate's `score`, held in memory: all columns of the spine, the label,
+    and the inputs as they are in `gold.<model>_training`."""
+
+    champion: Champion | None
+    """The version that scores now."""
+
+    inputs: DataFrame | None
+    """What the newest night before the training was scored on, a slice of `gold.<model>_inputs`; None before the first."""

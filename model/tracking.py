@@ -1,0 +1,116 @@
+"""MLflow: what is logged of a training, and how its model is registered."""
+
+import io
+import json
+import math
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay import __version__
+from assay.config import Model
+from assay.lakehouse import Lakehouse
+from model.artifact import Artifact
+from model.gates import GateResult
+from model.registry import CHAMPION, Champion, connect, registered_name
+from model.tasks import Metrics
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PACKAGES = ("pyspark", "delta-spark", "xgboost-cpu", "feast", "mlflow", "numpy", "pyarrow")
+
+
+def log_training(
+    lakehouse: Lakehouse,
+    model: Model,
+    trained: Artifact,
+    metrics: Mapping[str, Metrics],
+    gates: Sequence[GateResult],
+) -> Champion:
+    """Log a training as an MLflow run and register its model; `champion` moves to it only if every gate passed."""
+    import mlflow
+
+    client = connect(lakehouse)
+    name = registered_name(lakehouse, model)
+    experiment = _experiment(lakehouse, client, name)
+    about = trained.about
+    passed = all(gate.passed for gate in gates)
+    with mlflow.start_run(experiment_id=experiment, run_name=f"{model.name} as of {about['as_of'][:10]}") as run:
+        mlflow.set_tags({
+            "assay.as_of": about["as_of"], "assay.version": __version__, "assay.gates": "passed" if passed else "failed",
+            "assay.training_version": about["training_version"], "assay.trees_sha256": trained.sha256,
+        })  # fmt: skip
+        mlflow.log_params({**model.xgboost.model_dump(mode="json"), "best_iteration": trained.best_iteration})
+        mlflow.log_metrics({
+            f"{split}_{metric}": float(value)
+            for split, found in metrics.items() for metric, value in found.items() if not math.isnan(value)
+        })  # fmt: skip
+        dataset = mlflow.data.load_delta(
+            path=lakehouse.tables.path(f"gold.{model.name}_training"), version=about["training_version"],
+            name=f"{model.name}_training",
+        )  # fmt: skip
+        mlflow.log_input(dataset, context="training")
+        mlflow.log_dict([asdict(gate) for gate in gates], "gates.json")
+        mlflow.log_dict(json.loads(model.model_dump_json()), "config/model.json")
+        mlflow.log_dict({package: package_version(package) for package in _installed()}, "environment.json")
+        with tempfile.TemporaryDirectory() as folder:
+            trained.save(Path(folder))
+            mlflow.log_artifacts(folder, "assay")
+        registered = _register(trained, name)
+        for gate in gates:
+            client.set_model_version_tag(name, registered, f"gate.{gate.gate}", f"{gate.passed}: {gate.why}")
+        if passed:
+            client.set_registered_model_alias(name, CHAMPION, registered)
+    return Champion(int(registered), run.info.run_id, datetime.fromisoformat(about["as_of"]), trained)
+
+
+def _register(trained: Artifact, name: str) -> str:
+    """Log the trees as an MLflow model too, for MLflow's own tools, and register it; returns the version."""
+    import mlflow
+    import xgboost as xgb
+
+    booster = xgb.Booster()
+    booster.load_model(bytearray(trained.booster))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow advises a signature; the recipe holds names and types
+        logged = mlflow.xgboost.log_model(
+            booster,
+            name="model",
+            model_format="ubj",
+            pip_requirements=[f"xgboost=={package_version(_xgboost())}"],
+            metadata={"trees_sha256": trained.sha256, "best_iteration": trained.best_iteration},
+        )
+        with redirect_stderr(io.StringIO()):  # it tells there what the ledger and the terminal tell already
+            return str(mlflow.register_model(logged.model_uri, name).version)
+
+
+def _experiment(lakehouse: Lakehouse, client: "MlflowClient", name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    location = None
+    if lakehouse.environment.mlflow.tracking_uri is None:
+        location = (lakehouse.folder("mlflow") / "artifacts").as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
+
+
+def _installed() -> list[str]:
+    return [*(package for package in PACKAGES if package != "xgboost-cpu"), _xgboost()]
+
+
+def _xgboost() -> str:
+    """The distribution that provides xgboost here: the CPU build, or the plain one."""
+    from importlib.metadata import PackageNotFoundError
+
+    try:
+        package_version("xgboost-cpu")
+    except PackageNotFoundError:
+        return "xgboost"
+    return "xgboost-cpu"
