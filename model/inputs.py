@@ -1,35 +1,62 @@
 """A model's inputs as numbers: the same expressions in training and in scoring, kept with the model as JSON."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from assay.config.model import XGBoost
 from assay.errors import ModelError
-from assay.frames import only_row
 from assay.tables import quoted
+
+SMOOTHING = 20
+"""How many rows of the overall mean a category's mean of the label is mixed with."""
+MOST_CATEGORIES = {"one_hot": 100}
+"""How many columns a category may become."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A number for each category of a column; missing stays missing."""
+
+    column: str
+    numbers: Mapping[str, float]
+    otherwise: float
+    """Of a category that training had not seen."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Names of the inputs in the trees' order, and the codes of the categorical ones."""
+    """Names of the inputs in the trees' order, and how columns become numbers."""
 
     names: tuple[str, ...]
     categories: Mapping[str, tuple[str, ...]]
     """Categorical input -> its values in training, in order; a value's place is its code."""
+
+    encodings: Mapping[str, Encoding] = field(default_factory=dict)
+    """Encoded input -> how."""
 
     @property
     def types(self) -> list[str]:
         """XGBoost's feature types: `c` for categories, `q` for quantities."""
         return ["c" if name in self.categories else "q" for name in self.names]
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns that are read, each once."""
+        found = (self.encodings[name].column if name in self.encodings else name for name in self.names)
+        return tuple(dict.fromkeys(found))
+
     def columns(self) -> list[Column]:
         """One double column per input; NULL for a missing value and for a category that training had not seen."""
         return [self._column(name).alias(name) for name in self.names]
 
     def _column(self, name: str) -> Column:
+        if name in self.encodings:
+            return _encoded(self.encodings[name])
         column = F.col(quoted(name))
         if name not in self.categories:
             return column.cast("double")
@@ -44,32 +71,91 @@ class Inputs:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        return cls(tuple(data["names"]), {name: tuple(values) for name, values in data["categories"].items()})
+        return cls(
+            tuple(data["names"]),
+            {name: tuple(values) for name, values in data["categories"].items()},
+            {name: Encoding(**encoding) for name, encoding in data["encodings"].items()},
+        )
 
 
-def fit(training: DataFrame, names: Sequence[str], categorical: Sequence[str]) -> Inputs:
+def _encoded(encoding: Encoding) -> Column:
+    value = F.col(quoted(encoding.column)).cast("string")
+    numbers = F.from_json(F.lit(json.dumps(encoding.numbers)), "map<string,double>")  # one literal, however many
+    return F.when(value.isNotNull(), F.coalesce(F.try_element_at(numbers, value), F.lit(encoding.otherwise)))
+
+
+def fit(training: DataFrame, names: Sequence[str], settings: XGBoost) -> Inputs:
     """The inputs of a model, with the categories found in its training range.
 
     Args:
-        training: Rows of the training range only.
+        training: Rows of the training range only, with `label`.
         names: Inputs from features and requests.
-        categorical: Inputs that are categories; they may also be columns of the spine.
+        settings: Which of them, or of the spine's columns, are categories, and which become numbers.
 
     Raises:
-        ModelError: A categorical input is not a column of the training set.
+        ModelError: An input that is a category is not a column of the training set, or has too many values.
     """
-    if missing := [name for name in categorical if name not in training.columns]:
-        raise ModelError(
-            f"Categorical inputs that the training set does not have: {', '.join(missing)}.",
-            expected="columns of the spine, features or request inputs: " + ", ".join(training.columns),
-            do="correct xgboost.categorical in the model's file",
-        )
-    found: dict[str, tuple[str, ...]] = {}
-    if categorical:
-        row = only_row(
-            training.agg(
-                *[F.sort_array(F.collect_set(F.col(quoted(name)).cast("string"))).alias(name) for name in categorical]
+    asked = [*settings.categorical, *settings.encode]
+    for key in ("categorical", "encode"):
+        if missing := [name for name in getattr(settings, key) if name not in training.columns]:
+            raise ModelError(
+                f"Categorical inputs that the training set does not have: {', '.join(missing)}.",
+                expected="columns of the spine, features or request inputs: " + ", ".join(training.columns),
+                do=f"correct xgboost.{key} in the model's file",
             )
+    if twice := sorted(set(settings.categorical) & set(settings.encode)):
+        raise ModelError(
+            f"Inputs that are categories and encoded: {', '.join(twice)}.",
+            do="name them in xgboost.categorical or in xgboost.encode",
         )
-        found = {name: tuple(row[name]) for name in categorical}
-    return Inputs((*categorical, *(name for name in names if name not in categorical)), found)
+    found = _found(training, asked) if asked else {}
+    encodings: dict[str, Encoding] = {}
+    for name, how in settings.encode.items():
+        encodings |= _encodings(name, how, found[name])
+    rest = [name for name in names if name not in asked]
+    categories = {name: tuple(sorted(found[name])) for name in settings.categorical}
+    return Inputs((*categories, *encodings, *rest), categories, encodings)
+
+
+Category = Mapping[str, tuple[int, float]]
+"""Value -> rows that have it, and the sum of their labels."""
+
+
+def _found(training: DataFrame, columns: Sequence[str]) -> dict[str, Category]:
+    """The values of some columns, all in one pass. Sums are of decimals: whatever the order of rows, they are the same."""
+    each = F.array(
+        *[F.struct(F.lit(name).alias("name"), F.col(quoted(name)).cast("string").alias("value")) for name in columns]
+    )
+    label = F.col("label").cast("int" if training.schema["label"].dataType.typeName() == "boolean" else "double")
+    rows = (
+        training.select(label.cast("decimal(28,9)").alias("label"), F.inline(each))
+        .where(F.col("value").isNotNull())
+        .groupBy("name", "value")
+        .agg(F.count("*").alias("rows"), F.sum("label").alias("sum"))
+        .collect()
+    )
+    result: dict[str, dict[str, tuple[int, float]]] = {name: {} for name in columns}
+    for row in rows:
+        result[row["name"]][row["value"]] = row["rows"], float(row["sum"])
+    return {name: dict(sorted(values.items())) for name, values in result.items()}
+
+
+def _encodings(name: str, how: str, found: Category) -> dict[str, Encoding]:
+    """The inputs that a column becomes."""
+    rows = sum(count for count, _ in found.values())
+    if how == "frequency":
+        return {name: Encoding(name, {value: count / rows for value, (count, _) in found.items()}, 0.0)}
+    if how == "target":  # Micci-Barreca, SIGKDD Explorations 2001
+        mean = sum(total for _, total in found.values()) / rows if rows else 0.0
+        means = {
+            value: (total + SMOOTHING * mean) / (count + SMOOTHING) for value, (count, total) in sorted(found.items())
+        }
+        return {name: Encoding(name, means, mean)}
+    if len(found) > MOST_CATEGORIES[how]:
+        raise ModelError(
+            f"The input {name} has too many values for a column each.",
+            found=f"{len(found)} values in the training range",
+            expected=f"at most {MOST_CATEGORIES[how]}",
+            do="encode it by target or frequency, or name it in xgboost.categorical",
+        )
+    return {f"{name}={value}": Encoding(name, {value: 1.0}, 0.0) for value in found}

@@ -55,7 +55,7 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     parts = _with_split(rows, ranges).persist()
     try:
         names = [name for name in parts.columns if name.partition("__")[0] in model.features and "__" in name]
-        inputs = fit(parts.where(F.col("split") == TRAIN), [*names, *model.request], model.xgboost.categorical)
+        inputs = fit(parts.where(F.col("split") == TRAIN), [*names, *model.request], model.xgboost)
         booster, best = _fit(lakehouse, model, parts, inputs)
         about = {
             "as_of": outcome.as_of.isoformat(),
