@@ -87,9 +87,12 @@ class XGBoost(Config):
     workers: Annotated[int, Field(ge=1)] = 1
     """Spark tasks that train together; one gives the same trees every time."""
 
+    threads: Annotated[int, Field(ge=1)] = 1
+    """Threads of a training in this process; another number of them may give other trees."""
+
     path: Literal["auto", "spark", "native"] = "auto"
-    """How to train: by Spark tasks, or in this process from the training set's rows. By default the estimated bytes
-    decide, and more than one worker always means Spark."""
+    """How to train: by Spark tasks, or in this process from files of the training set's rows. By default by Spark on a
+    cluster or with more than one worker, else in this process, on disk where the rows' estimated bytes do not fit."""
 
 
 class Range(Config):

@@ -1,12 +1,16 @@
 """Kinds of label, each in a file of its own, known by the name that a model's `task` gives."""
 
-from model.tasks import binary
+from model.tasks import binary, ranking, regression
 from model.tasks.task import Metrics, Task
 
 TASKS = {
     "binary": Task(
         "binary:logistic", "logloss", "auc", greater_is_better=True, probability=True, evaluate=binary.evaluate
     ),
+    "regression": Task(
+        "reg:squarederror", "rmse", "rmse", greater_is_better=False, probability=False, evaluate=regression.evaluate
+    ),
+    "ranking": Task("rank:ndcg", "ndcg", "ndcg", greater_is_better=True, probability=False, evaluate=ranking.evaluate),
 }
 
 __all__ = ["TASKS", "Metrics", "Task"]

@@ -1,11 +1,11 @@
-"""What is decided before Spark trains."""
+"""XGBoost's parameters from the configuration."""
 
 import pytest
 
 from assay.config.model import Model
 from assay.errors import ModelError
+from model.fitting.parameters import monotone
 from model.inputs import Inputs
-from model.train import _monotone
 
 INPUTS = Inputs(("carrier", "routes__late_rate_7d", "hour"), {"carrier": ("AA", "UA")})
 
@@ -27,11 +27,11 @@ def model(*monotone: str) -> Model:
 
 
 def test_monotone_marks_the_inputs_that_a_pattern_fits() -> None:
-    assert _monotone(model("*late_rate*", "hour"), INPUTS) == "(0,1,1)"
-    assert _monotone(model(), INPUTS) == "(0,0,0)"
+    assert monotone(model("*late_rate*", "hour"), INPUTS) == "(0,1,1)"
+    assert monotone(model(), INPUTS) == "(0,0,0)"
 
 
 def test_monotone_pattern_that_fits_nothing_is_refused() -> None:
     with pytest.raises(ModelError, match=r"No input of late is named like '\*delay'") as caught:
-        _monotone(model("*delay"), INPUTS)
+        monotone(model("*delay"), INPUTS)
     assert caught.value.expected == "an input or a pattern of inputs: carrier, routes__late_rate_7d, hour"

@@ -1,0 +1,42 @@
+"""Fit a model's trees on its training and validation rows, the way that suits their number."""
+
+import time
+
+from pyspark.sql import DataFrame
+
+from assay.config import Model
+from model.fitting import by_spark, native
+from model.fitting.fitted import Fitted, check_learnable, prepared
+from model.fitting.parameters import parameters
+from model.fitting.plan import plan
+from model.inputs import Inputs
+
+
+def fit_trees(model: Model, parts: DataFrame, inputs: Inputs) -> Fitted:
+    """Fit.
+
+    Args:
+        model: The model.
+        parts: The training set with `split`.
+        inputs: How columns become numbers.
+
+    Raises:
+        ModelError: The rows cannot be learned from, or there is neither room nor slots for them.
+    """
+    begun = time.perf_counter()
+    rows = check_learnable(parts, model, f"gold.{model.name}_training")
+    chosen = plan(parts.sparkSession, model, inputs, rows)
+    asked, frame = parameters(model, inputs, parts), prepared(parts, model, inputs)
+    if chosen.path == "spark":
+        booster, losses = by_spark.fit(frame, model, inputs, asked)
+    else:
+        threads = model.xgboost.threads
+        booster, losses = native.fit(frame, model, inputs, asked, external=chosen.external, threads=threads)
+    best = booster.best_iteration if model.xgboost.early_stopping else booster.num_boosted_rounds() - 1
+    booster.feature_names = [name.translate(_REFUSED) for name in inputs.names]
+    raw = bytes(booster.save_raw("ubj"))
+    return Fitted(raw, int(best), chosen.path, chosen.why, time.perf_counter() - begun, losses)
+
+
+_REFUSED = str.maketrans("[]<", "___")
+"""What XGBoost does not allow in an input's name."""

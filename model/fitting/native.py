@@ -1,0 +1,126 @@
+"""Trees fitted in this process, from the training set's rows in Parquet files, a batch of them in memory at a time."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+
+from assay.config import Model
+from model.fitting.fitted import GROUP, IS_VALIDATION, LABEL, WEIGHT, learned_columns
+from model.inputs import Inputs
+
+BATCH_ROWS = 500_000
+"""Rows that are in memory as floats at once. Part of what the trees are: quantiles are sketched batch by batch."""
+
+
+def fit(
+    rows: DataFrame, model: Model, inputs: Inputs, parameters: Mapping[str, Any], *, external: bool, threads: int
+) -> tuple[Any, Mapping[str, list[float]]]:
+    """The booster, and its losses by round.
+
+    Args:
+        rows: Prepared rows; Spark sorts them and writes them to local files.
+        model: The model.
+        inputs: Its inputs.
+        parameters: XGBoost's.
+        external: Keep the quantised rows on disk, and not in memory.
+        threads: Threads that train. With another number of them, sums are in another order and trees may differ.
+    """
+    import xgboost as xgb
+
+    with tempfile.TemporaryDirectory(prefix="assay-train-") as scratch:
+        files = _write(rows, model, inputs, Path(scratch) / "rows")
+        validates = model.split.validation is not None
+        train = _matrix(files, model, inputs, scratch, external=external, threads=threads, part="train")
+        evals = [(train, "train")] if validates else []
+        if validates:
+            part = "validation"
+            held = _matrix(files, model, inputs, scratch, external=external, threads=threads, part=part, like=train)
+            evals.append((held, part))
+        losses: dict[str, dict[str, list[float]]] = {}
+        booster = xgb.train(
+            {**parameters, "nthread": threads, "verbosity": 0}, train, model.xgboost.rounds, evals=evals,
+            early_stopping_rounds=model.xgboost.early_stopping, evals_result=losses, verbose_eval=False,
+        )  # fmt: skip
+        return booster, {
+            split: [float(value) for value in next(iter(found.values()))] for split, found in losses.items()
+        }
+
+
+def _write(rows: DataFrame, model: Model, inputs: Inputs, folder: Path) -> list[Path]:
+    """Rows in their order, in files whose names have the same order: however many there are, together they are one."""
+    ordered = rows.orderBy("order").select(*learned_columns(model, inputs))
+    ordered.write.option("compression", "uncompressed").parquet(folder.as_uri())
+    return sorted(folder.glob("part-*"))
+
+
+def _matrix(
+    files: Sequence[Path],
+    model: Model,
+    inputs: Inputs,
+    scratch: str,
+    *,
+    external: bool,
+    threads: int,
+    part: str,
+    like: Any = None,
+) -> Any:
+    import xgboost as xgb
+
+    class Rows(xgb.DataIter):  # type: ignore[misc]  # xgboost has no types
+        """Batches of one range, as XGBoost asks for them: again for each of its passes."""
+
+        def __init__(self) -> None:
+            self.batches = _batches(files, part)
+            super().__init__(cache_prefix=f"{scratch}/{part}" if external else None)
+
+        def next(self, input_data: Any) -> bool:
+            batch = next(self.batches, None)
+            if batch is None:
+                return False
+            told: dict[str, Any] = {"data": _numbers(batch, len(inputs.names)), "label": batch[LABEL].to_numpy()}
+            if model.weight is not None:
+                told["weight"] = batch[WEIGHT].to_numpy()
+            if model.rank_within:
+                told["qid"] = batch[GROUP].to_numpy()
+            input_data(**told, feature_types=inputs.types)
+            return True
+
+        def reset(self) -> None:
+            self.batches = _batches(files, part)
+
+    asked: dict[str, Any] = {"nthread": threads, "enable_categorical": True, "ref": like}
+    return xgb.ExtMemQuantileDMatrix(Rows(), **asked) if external else xgb.QuantileDMatrix(Rows(), **asked)
+
+
+def _batches(files: Sequence[Path], part: str) -> Iterator[pa.Table]:
+    """The rows of a range in batches of a fixed size, whatever the files' sizes; the last is smaller."""
+    waiting: list[pa.Table] = []
+    have = 0
+    for file in files:
+        for read in pq.ParquetFile(file).iter_batches(batch_size=BATCH_ROWS):
+            table = pa.Table.from_batches([read])
+            chosen = table[IS_VALIDATION] if part == "validation" else pc.invert(table[IS_VALIDATION])
+            waiting.append(table.filter(chosen))
+            have += len(waiting[-1])
+            while have >= BATCH_ROWS:
+                whole = pa.concat_tables(waiting)
+                yield whole.slice(0, BATCH_ROWS)
+                waiting, have = [whole.slice(BATCH_ROWS)], have - BATCH_ROWS
+    if have:
+        yield pa.concat_tables(waiting)
+
+
+def _numbers(batch: pa.Table, inputs: int) -> Any:
+    """A batch's inputs as 32-bit floats, a missing one as NaN."""
+    import numpy as np
+
+    matrix = np.empty((len(batch), inputs), np.float32)
+    for n in range(inputs):
+        matrix[:, n] = batch[f"i{n}"].to_numpy()
+    return matrix

@@ -1,0 +1,185 @@
+"""Fitting: the same trees whichever way, and in whichever order the rows come."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from assay.config.model import Model
+from assay.errors import ModelError
+from model.fitting import by_spark, native
+from model.fitting.fit import fit_trees
+from model.fitting.fitted import Fitted, check_learnable, prepared
+from model.inputs import Inputs, fit
+
+NIGHT = datetime(2013, 3, 1, tzinfo=UTC)
+TASKS = ("binary", "regression", "ranking")
+
+
+def model(task: str = "binary", **changes: Any) -> Model:
+    more: dict[str, Any] = {"xgboost": {"rounds": 8, "max_depth": 3, "subsample": 0.8}, **changes}
+    if task == "ranking":
+        more["rank_within"] = ["shop"]
+    return Model.model_validate(
+        {
+            "name": "late", "description": "d", "spine": {"train": "select 1", "score": "select 1"}, "key": ["id"],
+            "features": {}, "split": {"holdout": "1d"}, "train": {"every": "1d", "window": "7d"},
+            "gates": {}, "task": task, **more,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession) -> DataFrame:
+    """A thousand rows of two shops over three nights, the last for validation; a category, a missing number."""
+    random = np.random.default_rng(8)
+    made: list[tuple[Any, ...]] = []
+    for n in range(1000):
+        x, y = random.normal(size=2).tolist()
+        kind = "abc"[n % 3]
+        value = x + 0.5 * y + (kind == "b") + random.normal() * 0.3
+        split = "validation" if n % 3 == 2 else "train"
+        made.append(
+            (
+                n,
+                f"s{n % 40}",
+                NIGHT + timedelta(days=n % 3),
+                kind,
+                None if n % 7 == 0 else x,
+                y,
+                value,
+                1.0 + n % 2,
+                split,
+            )
+        )
+    schema = "id int, shop string, as_of timestamp, kind string, x double, y double, value double, weight double, split string"
+    return spark.createDataFrame(made, schema)
+
+
+def labelled(rows: DataFrame, task: str) -> DataFrame:
+    labels = {"binary": F.col("value") > 0, "regression": F.col("value"), "ranking": (F.col("value") > 0).cast("int")}
+    return rows.withColumn("label", labels[task])
+
+
+def trees(rows: DataFrame, model: Model) -> Fitted:
+    settings = model.xgboost.model_copy(update={"categorical": ("kind",)})
+    return fit_trees(model, rows, fit(rows.where("split = 'train'"), ["x", "y"], settings))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_fit_gives_the_same_trees_either_way_and_in_any_order(rows: DataFrame, task: str) -> None:
+    told = {"weight": "weight"} if task != "ranking" else {}  # a ranking has weights of groups
+    asked = {"rounds": 8, "max_depth": 3, "subsample": 0.8, "early_stopping": 3}
+    split = {"holdout": "1d", "validation": "1d"}
+    ways = {
+        path: trees(labelled(frame, task), model(task, xgboost={**asked, "path": path}, split=split, **told))
+        for path, frame in (("native", rows), ("spark", rows.repartition(3, "y")))
+    }
+    assert (ways["native"].path, ways["spark"].path) == ("native", "spark")
+    assert ways["native"].booster == ways["spark"].booster
+    assert ways["native"].best_iteration == ways["spark"].best_iteration
+    assert ways["native"].losses["validation"] == pytest.approx(ways["spark"].losses["validation"])
+    assert len(ways["native"].losses["train"]) > 0
+
+
+def test_fit_from_disk_gives_the_same_trees(rows: DataFrame) -> None:
+    asked = model()
+    parts = labelled(rows, "binary")
+    inputs = fit(parts, ["x", "y"], asked.xgboost)
+    frame = prepared(parts, asked, inputs)
+    found = [
+        native.fit(frame, asked, inputs, {"objective": "binary:logistic", "max_depth": 3}, external=external, threads=1)
+        for external in (False, True)
+    ]
+    assert found[0][0].save_raw("ubj") == found[1][0].save_raw("ubj")
+
+
+def test_fit_reads_batches_of_a_fixed_size(rows: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = model()
+    parts = labelled(rows, "binary")
+    inputs = fit(parts, ["x", "y"], asked.xgboost)
+    monkeypatch.setattr(native, "BATCH_ROWS", 100)
+    found = [
+        native.fit(prepared(frame, asked, inputs), asked, inputs, {"max_depth": 3}, external=False, threads=1)[0]
+        for frame in (parts, parts.repartition(4, "x"))
+    ]
+    assert found[0].save_raw("ubj") == found[1].save_raw("ubj")
+
+
+def test_balance_weighs_positives_by_their_rarity(rows: DataFrame) -> None:
+    parts = rows.withColumn("label", F.col("value") > 1.5)
+    plain = trees(parts, model())
+    balanced = trees(parts, model(xgboost={"rounds": 8, "max_depth": 3, "subsample": 0.8, "balance": True}))
+    assert plain.booster != balanced.booster
+    scores = [mean_score(found.booster, parts) for found in (plain, balanced)]
+    assert scores[0] < 0.3 < scores[1]
+
+
+def mean_score(booster: bytes, parts: DataFrame) -> float:
+    from model.predict import predict
+
+    inputs = Inputs(("kind", "x", "y"), {"kind": ("a", "b", "c")})
+    return float(predict(parts, booster, 7, inputs).agg(F.avg("score")).collect()[0][0])
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_workers_get_rows_evenly_and_groups_whole(rows: DataFrame, task: str) -> None:
+    asked = model(task, xgboost={"rounds": 4, "workers": 2})
+    parts = labelled(rows, task)
+    inputs = fit(parts, ["x", "y"], asked.xgboost)
+    frame = prepared(parts, asked, inputs).repartition(2, "group" if task == "ranking" else "order")
+    least, most = by_spark.spread(frame)
+    assert least + most == 1000
+    assert most / least < (1.6 if task == "ranking" else 1.15)  # a hundred groups; a thousand rows
+    if task == "ranking":
+        where = frame.select("group", F.spark_partition_id().alias("part"))
+        shared = where.groupBy("group").agg(F.count_distinct("part").alias("parts")).where("parts > 1")
+        assert shared.isEmpty()
+    found = [trees(parts, asked) for _ in range(2)]
+    assert found[0].path == "spark"
+    assert found[0].booster == found[1].booster
+
+
+def test_more_workers_than_slots_are_refused_at_once(rows: DataFrame) -> None:
+    with pytest.raises(ModelError, match="asks for more workers than Spark has slots") as raised:
+        trees(labelled(rows, "binary"), model(xgboost={"workers": 3}))
+    assert (raised.value.found, raised.value.expected) == ("3 workers", "at most 2")
+
+
+def test_rows_that_do_not_fit_into_memory_are_refused_or_kept_on_disk(
+    rows: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Memory:
+        available = 20_000
+
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    parts = labelled(rows, "binary")
+    with pytest.raises(ModelError, match="A worker of late has not enough memory for its rows"):
+        trees(parts, model(xgboost={"path": "spark"}))
+    assert trees(parts, model()).why.endswith("more than half: rows stay on disk")
+
+
+@pytest.mark.parametrize(
+    ("task", "label", "weight", "found"),
+    [
+        ("binary", "true", "1.0", "labels from 1.0 to 1.0 in the training range; yes and no are both needed"),
+        ("regression", "if(id = 3, double('NaN'), 1.0)", "1.0", "1 of 1000 rows have a label that is no number"),
+        ("regression", "value", "if(id < 2, 0.0, 1.0)", "2 of 1000 rows have a weight that is not above 0"),
+        ("ranking", "id", "1.0", "relevance is a number from 0 to 31"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(
+    rows: DataFrame, task: str, label: str, weight: str, found: str
+) -> None:
+    parts = rows.withColumn("label", F.expr(label)).withColumn("weight", F.expr(weight))
+    with pytest.raises(ModelError, match="late cannot learn from its training set") as raised:
+        check_learnable(parts, model(task, weight="weight"), "gold.late_training")
+    assert found in str(raised.value.found)
+
+
+def test_a_weight_that_is_no_column_is_refused(rows: DataFrame) -> None:
+    with pytest.raises(ModelError, match="has no weight"):
+        check_learnable(labelled(rows, "binary"), model(weight="wait"), "gold.late_training")
