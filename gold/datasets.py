@@ -23,6 +23,7 @@ from assay.sql_expression import NotAllowedError
 from assay.sql_query import query
 from assay.stages import run_stage
 from assay.tables import literal, quoted
+from gold import recipe
 from gold.retrieval import retrieve
 from gold.stage import definition_key
 
@@ -54,7 +55,7 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     built = nights_built(lakehouse, model, first, outcome.as_of)
     spine = spine.where(F.col("as_of").isin(built))
     outcome.notes.append(f"{model.name}: rows of {len(built)} nights, those whose features were built")
-    table = f"gold.{model.name}_training"
+    table, made_from = f"gold.{model.name}_training", recipe.recipe(lakehouse, model, outcome.as_of, built)
     with _held(spine) as held:
         rows = retrieve(lakehouse, model, held).withColumns({"training_as_of": F.lit(outcome.as_of)})
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
@@ -69,7 +70,11 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             f"features; features were built for {len(built)} nights of that time",
             do=f"build them: assay backfill --from {first:%Y-%m-%d} --to {outcome.as_of:%Y-%m-%d}",
         )
+    written = lakehouse.tables.read(table, commit.version).where(F.col("training_as_of") == F.lit(outcome.as_of))
+    found = recipe.content_hash(written)
+    recipe.write(lakehouse, model, outcome, commit, found, made_from)
     outcome.measure(model.name, rows=commit.rows)
+    outcome.measure(model.name, label=found, content=1)
     outcome.targets.append(Target(model.name, _key("training_set", model, outcome.as_of), table, commit.version))
 
 

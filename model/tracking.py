@@ -3,9 +3,10 @@
 import io
 import json
 import math
+import re
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import asdict
 from datetime import datetime
@@ -13,25 +14,30 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay import __version__
+from assay import __version__, build
 from assay.config import Model
 from assay.lakehouse import Lakehouse
+from assay.report import training as training_page
 from model.artifact import Artifact
+from model.evaluation import Evaluation
 from model.gates import GateResult
 from model.registry import CHAMPION, Champion, connect, registered_name
-from model.tasks import Metrics
+from model.tasks import TASKS
+from model.trainings import Training, facts, page_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PACKAGES = ("pyspark", "delta-spark", "xgboost-cpu", "feast", "mlflow", "numpy", "pyarrow")
+_REFUSED = re.compile(r"[^\w\-. :/]")
+"""What MLflow does not allow in a metric's name."""
+_MOST_SLICES = 200
 
 
 def log_training(
     lakehouse: Lakehouse,
     model: Model,
     trained: Artifact,
-    metrics: Mapping[str, Metrics],
+    found: Evaluation,
     gates: Sequence[GateResult],
 ) -> Champion:
     """Log a training as an MLflow run and register its model; `champion` moves to it only if every gate passed."""
@@ -46,20 +52,21 @@ def log_training(
         mlflow.set_tags({
             "assay.as_of": about["as_of"], "assay.version": __version__, "assay.gates": "passed" if passed else "failed",
             "assay.training_version": about["training_version"], "assay.trees_sha256": trained.sha256,
+            "assay.content_hash": about.get("content_hash"), "assay.commit": about.get("commit"),
+            "assay.packages": about.get("packages"),
         })  # fmt: skip
         mlflow.log_params({**model.xgboost.model_dump(mode="json"), "best_iteration": trained.best_iteration})
-        mlflow.log_metrics({
-            f"{split}_{metric}": float(value)
-            for split, found in metrics.items() for metric, value in found.items() if not math.isnan(value)
-        })  # fmt: skip
+        mlflow.log_metrics(_metrics(model, found))
         dataset = mlflow.data.load_delta(
             path=lakehouse.tables.path(f"gold.{model.name}_training"), version=about["training_version"],
-            name=f"{model.name}_training",
+            name=f"{model.name}_training", digest=about.get("content_hash"),
         )  # fmt: skip
         mlflow.log_input(dataset, context="training")
         mlflow.log_dict([asdict(gate) for gate in gates], "gates.json")
         mlflow.log_dict(json.loads(model.model_dump_json()), "config/model.json")
-        mlflow.log_dict({package: package_version(package) for package in _installed()}, "environment.json")
+        mlflow.log_dict(build.packages(), "environment.json")
+        mlflow.log_dict(trained.about, "about.json")
+        mlflow.log_dict(asdict(found), "evaluation.json")
         with tempfile.TemporaryDirectory() as folder:
             trained.save(Path(folder))
             mlflow.log_artifacts(folder, "assay")
@@ -69,6 +76,25 @@ def log_training(
         if passed:
             client.set_registered_model_alias(name, CHAMPION, registered)
     return Champion(int(registered), run.info.run_id, datetime.fromisoformat(about["as_of"]), trained)
+
+
+def _metrics(model: Model, found: Evaluation) -> dict[str, float]:
+    """Metrics by MLflow's names for them: `holdout_auc`, and `holdout/origin/EWR/auc` of a slice."""
+    named = {f"{split}_{name}": value for split, metrics in found.splits.items() for name, value in metrics.items()}
+    main = TASKS[model.task].main
+    for each in found.slices[:_MOST_SLICES]:
+        where = f"holdout/{each.column}/{_REFUSED.sub('_', str(each.value))}"
+        named |= {f"{where}/{name}": each.metrics[name] for name in (main, "rows")}
+    return {name: float(value) for name, value in named.items() if not math.isnan(value)}
+
+
+def publish(lakehouse: Lakehouse, model: Model, mlflow_run: str, training: Training) -> Path:
+    """Write the page of a training, beside the nights' pages and into its MLflow run."""
+    html = training_page.render(facts(lakehouse, model, training))
+    path = page_of(lakehouse, model.name, training.version)
+    path.write_text(html, encoding="utf-8")
+    connect(lakehouse).log_text(mlflow_run, html, "training.html")
+    return path
 
 
 def _register(trained: Artifact, name: str) -> str:
@@ -99,10 +125,6 @@ def _experiment(lakehouse: Lakehouse, client: "MlflowClient", name: str) -> str:
     if lakehouse.environment.mlflow.tracking_uri is None:
         location = (lakehouse.folder("mlflow") / "artifacts").as_uri()
     return str(client.create_experiment(name, artifact_location=location))
-
-
-def _installed() -> list[str]:
-    return [*(package for package in PACKAGES if package != "xgboost-cpu"), _xgboost()]
 
 
 def _xgboost() -> str:

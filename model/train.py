@@ -15,6 +15,7 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Metric, Outcome, key_of
 from assay.stages import run_stage
 from assay.tables import quoted
+from model import trainings
 from model.artifact import Artifact
 from model.evaluation import evaluation
 from model.fitting.fit import fit_trees
@@ -23,7 +24,8 @@ from model.inputs import fit
 from model.predict import predict
 from model.split import GAP, HOLDOUT, TRAIN, VALIDATION, assign
 from model.tasks.ranking import GROUP
-from model.tracking import log_training
+from model.tracking import log_training, publish
+from model.trainings import Training, made_of, training_set
 
 
 def run(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Outcome:
@@ -53,9 +55,11 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             "as_of": outcome.as_of.isoformat(),
             "training_table": table,
             "training_version": version,
+            **training_set(lakehouse, model, outcome.as_of),
             "parameters": model.xgboost.model_dump(mode="json"),
             "ranges": _told(ranges),
             "code": __version__,
+            **made_of(),
             "run_id": outcome.run_id,
         }
         trained = Artifact(model.name, fitted.booster, fitted.best_iteration, inputs, about)
@@ -66,17 +70,28 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             gates = judge(model.gates, found.splits.get(HOLDOUT))
     finally:
         parts.unpersist()
-    registered = log_training(lakehouse, model, trained, found.splits, gates)
-    for split, metrics in found.splits.items():
-        outcome.metrics += [Metric(model.name, metric, value, split) for metric, value in metrics.items()]
-    for gate in gates:
-        outcome.measure(model.name, label=gate.gate, gate=gate.value, gate_passed=float(gate.passed))
-        outcome.notes.append(f"gate {gate.gate}: {'passed' if gate.passed else 'FAILED'}, {gate.why}")
-    promoted = all(gate.passed for gate in gates)
-    outcome.measure(model.name, promoted=float(promoted), version=registered.version, trees=trained.best_iteration + 1)
-    outcome.notes.append(f"trained by the {fitted.path} path: {fitted.why}")
+    registered = log_training(lakehouse, model, trained, found, gates)
+    training = Training(
+        outcome.run_id, outcome.as_of, trained, fitted, found, tuple(gates), registered.version,
+        "champion" if all(gate.passed for gate in gates) else "refused", datetime.now(UTC),
+    )  # fmt: skip
+    trainings.write(lakehouse, model, training)
+    publish(lakehouse, model, registered.mlflow_run, training)
     key = key_of("train", model.name, model.xgboost.model_dump(mode="json"), version)
     outcome.targets.append(Target(model.name, key, f"models:/{model.name}", registered.version))
+    _tell(model, training, outcome)
+
+
+def _tell(model: Model, training: Training, outcome: Outcome) -> None:
+    """What a training found, in the run's numbers and notes."""
+    for split, metrics in training.found.splits.items():
+        outcome.metrics += [Metric(model.name, metric, value, split) for metric, value in metrics.items()]
+    for gate in training.gates:
+        outcome.measure(model.name, label=gate.gate, gate=gate.value, gate_passed=float(gate.passed))
+        outcome.notes.append(f"gate {gate.gate}: {'passed' if gate.passed else 'FAILED'}, {gate.why}")
+    trees = training.trained.best_iteration + 1
+    outcome.measure(model.name, promoted=float(training.fate == "champion"), version=training.version, trees=trees)
+    outcome.notes.append(f"trained by the {training.fitted.path} path: {training.fitted.why}")
 
 
 def _ranges(rows: DataFrame, model: Model) -> Mapping[datetime, str]:

@@ -1,0 +1,90 @@
+"""One training as one HTML page, without network, script or IO; and what it shows, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from assay.report.curves import Step, calibration, losses, precision_recall, predicted, roc
+from assay.report.night import GateRow
+from assay.report.page import environment
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """Metrics of the holdout's rows that have one value in one column."""
+
+    column: str
+    value: str
+    metrics: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class ImportanceRow:
+    """What an input does in the trees: its share of the gain, and its mean absolute contribution to the margin."""
+
+    input: str
+    gain: float
+    contribution: float
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """Everything on the page."""
+
+    lakehouse: str
+    model: str
+    description: str
+    version: int
+    as_of: datetime
+    trained_at: datetime
+    fate: str
+    """`champion`, `challenger` or `refused`."""
+
+    ranges: Mapping[str, tuple[datetime, datetime]]
+    """Split -> its first and last night."""
+
+    metrics: Mapping[str, Mapping[str, float | None]]
+    """Split -> metric -> value."""
+
+    main: str
+    """The metric that models are compared by."""
+
+    probability: bool
+    """Whether scores are probabilities."""
+
+    gates: tuple[GateRow, ...] = ()
+    steps: tuple[Step, ...] = ()
+    """The holdout by score."""
+
+    slices: tuple[SliceRow, ...] = ()
+    importance: tuple[ImportanceRow, ...] = ()
+    losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Split -> the loss after each round."""
+
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What else is to be known to make it again: name -> value."""
+
+
+def render(training: TrainingFacts) -> str:
+    """A whole HTML document; the same facts always give the same bytes."""
+    curves = []
+    if training.probability:
+        curves = [
+            ("roc", "ROC", roc(training.steps)),
+            ("recall", "Precision and recall", precision_recall(training.steps)),
+        ]
+    else:
+        curves = [("predicted", "Predicted and actual", predicted(training.steps))]
+    return (
+        environment()
+        .get_template("training.html")
+        .render(
+            training=training,
+            curves=[curve for curve in curves if curve[2]],
+            calibration=calibration(training.steps) if training.probability else (),
+            losses=losses(training.losses),
+            most=max((row.contribution for row in training.importance), default=0.0),
+        )
+    )

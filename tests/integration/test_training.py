@@ -1,0 +1,159 @@
+"""A training from its table to MLflow, the ledger and its page, for every kind of label."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from assay.lakehouse import Lakehouse, open_lakehouse
+from assay.report.curves import Step, calibration
+from model import train
+from model.inputs import Inputs
+from model.registry import champion, connect
+from model.trainings import TRAININGS, page_of
+
+NIGHT = datetime(2013, 3, 11, tzinfo=UTC)
+MODEL: dict[str, Any] = {
+    "description": "Will it be late?",
+    "spine": {"train": "select 1", "score": "select 1"},
+    "key": ["id"],
+    "features": {},
+    "request": {"x": "a", "y": "b", "z": "carrier"},
+    "slices": ["origin"],
+    "split": {"holdout": "3d"},
+    "xgboost": {"rounds": 12, "max_depth": 3, "encode": {"carrier": "target", "origin": "one_hot"}},
+    "train": {"every": "7d", "window": "10d"},
+    "gates": {},
+}
+Make = Callable[..., Lakehouse]
+
+
+def rows(spark: SparkSession, task: str) -> DataFrame:
+    """Ten nights of forty rows whose label follows `a`, `b` and the carrier; some values are missing."""
+    random = np.random.default_rng(12)
+    made: list[tuple[Any, ...]] = []
+    for n in range(400):
+        night = NIGHT - timedelta(days=1 + n // 40)
+        a, b = random.normal(size=2).tolist()
+        carrier, origin = ("AA", "DL", "UA", None)[n % 4], ("EWR", "JFK")[n // 4 % 2]
+        value = a - b + (carrier == "UA") + random.normal() * 0.5
+        label = value if task == "regression" else float(value > 0)
+        made.append(
+            (n, night, label, night + timedelta(hours=20), None if n % 9 == 0 else a, b, carrier, origin, f"c{n % 80}")
+        )
+    schema = "id int, as_of timestamp, label double, label_known_at timestamp, x double, y double, carrier string, "
+    frame = spark.createDataFrame(made, schema + "origin string, customer string")
+    return frame.withColumn("training_as_of", F.lit(NIGHT))
+
+
+@pytest.fixture
+def make(spark: SparkSession, tmp_path: Path) -> Make:
+    def made(**changes: Any) -> Lakehouse:
+        conf = tmp_path / "conf"
+        (conf / "env").mkdir(parents=True)
+        (conf / "env" / "local.yml").write_text("warehouse: warehouse\n")
+        (conf / "tiny" / "models").mkdir(parents=True)
+        (conf / "tiny" / "lakehouse.yml").write_text("name: tiny\ndescription: One model.\n")
+        (conf / "tiny" / "models" / "late.yml").write_text(yaml.safe_dump(MODEL | changes))
+        lakehouse = open_lakehouse(conf / "tiny")
+        model = lakehouse.config.models["late"]
+        table = rows(spark, model.task).withColumn("z", F.col("carrier") == "UA")
+        lakehouse.tables.replace("gold.late_training", table, slice_of={"training_as_of": [NIGHT]})
+        return lakehouse
+
+    return made
+
+
+def test_a_training_is_told_everywhere_alike(make: Make) -> None:
+    lakehouse = make(split={"holdout": "3d", "validation": "2d"})
+    model = lakehouse.config.models["late"]
+    outcome = train.run(lakehouse, model, NIGHT)
+    (row,) = lakehouse.tables.read(TRAININGS).collect()
+    current = champion(lakehouse, model)
+    assert current is not None
+    assert (row["version"], row["fate"], row["trees_sha256"]) == (1, "champion", current.artifact.sha256)
+    assert {split: found["rows"] for split, found in row["metrics"].items()} == {
+        "train": 200.0, "validation": 80.0, "holdout": 120.0,
+    }  # fmt: skip
+    assert row["metrics"]["holdout"]["auc"] > 0.8
+    assert [(each["column"], each["value"], each["metrics"]["rows"]) for each in row["slices"]] == [
+        ("origin", "EWR", 60.0), ("origin", "JFK", 60.0),
+    ]  # fmt: skip
+    assert sum(step["rows"] for step in row["curve"]) == 120
+    assert sum(step["label"] for step in row["curve"]) == row["metrics"]["holdout"]["positives"]
+    assert sorted(each["input"] for each in row["importance"]) == [
+        "carrier", "origin=EWR", "origin=JFK", "x", "y", "z",
+    ]  # fmt: skip
+    assert sum(each["gain"] for each in row["importance"]) == pytest.approx(1)
+    assert {split: len(losses) for split, losses in row["losses"].items()} == {"train": 12, "validation": 12}
+    logged = connect(lakehouse).get_run(current.mlflow_run).data
+    assert logged.metrics["holdout_auc"] == row["metrics"]["holdout"]["auc"]
+    assert logged.metrics["holdout/origin/JFK/auc"] == row["slices"][1]["metrics"]["auc"]
+    page = page_of(lakehouse, "late", 1).read_text()
+    for told in (current.artifact.sha256, "carrier", "origin = JFK", "Precision and recall", "Loss by round"):
+        assert told in page
+    assert any("trained by the native path" in note for note in outcome.notes)
+    assert set(json.loads(row["about"])) >= {"packages", "commit", "parameters", "ranges", "training_version"}
+
+
+def test_training_again_gives_the_same_trees_whatever_the_order_of_rows(make: Make, spark: SparkSession) -> None:
+    lakehouse = make()
+    model = lakehouse.config.models["late"]
+    train.run(lakehouse, model, NIGHT)
+    again = lakehouse.tables.read("gold.late_training").repartition(3, "y").localCheckpoint()
+    lakehouse.tables.replace("gold.late_training", again, slice_of={"training_as_of": [NIGHT]})
+    train.run(lakehouse, model, NIGHT)
+    first, second = lakehouse.tables.read(TRAININGS).orderBy("version").collect()
+    assert (first["version"], second["version"]) == (1, 2)
+    assert first["trees_sha256"] == second["trees_sha256"]
+    assert first["metrics"] == second["metrics"]
+
+
+def test_inputs_are_the_same_numbers_in_training_and_scoring_column_by_column(make: Make) -> None:
+    lakehouse = make(xgboost={"rounds": 3, "encode": {"origin": "frequency"}, "categorical": ["carrier"]})
+    model = lakehouse.config.models["late"]
+    train.run(lakehouse, model, NIGHT)
+    current = champion(lakehouse, model)
+    assert current is not None
+    kept = Inputs.from_json(json.loads(json.dumps(current.artifact.inputs.to_json())))  # as scoring reads them
+    table = lakehouse.tables.read("gold.late_training")
+    scoring = table.drop("label", "label_known_at", "training_as_of")
+    fitted = current.artifact.inputs
+    for name, trained, scored in zip(fitted.names, fitted.columns(), kept.columns(), strict=True):
+        in_training = table.select("id", trained.cast("float")).orderBy("id").collect()
+        assert in_training == scoring.select("id", scored.cast("float")).orderBy("id").collect(), name
+
+
+def test_groups_of_the_holdout_are_not_learned_from(make: Make) -> None:
+    lakehouse = make(split={"holdout": "1d", "group": "customer"})
+    model = lakehouse.config.models["late"]
+    train.run(lakehouse, model, NIGHT)
+    (row,) = lakehouse.tables.read(TRAININGS).collect()
+    # eighty customers take turns by the half: of the forty on the last night, none is left among the other nights
+    assert (row["metrics"]["holdout"]["rows"], row["metrics"]["train"]["rows"]) == (40.0, 200.0)
+
+
+@pytest.mark.parametrize(("task", "least"), [("regression", ("r2", 0.5)), ("ranking", ("ndcg", 0.8))])
+def test_numbers_and_rankings_are_learned_too(make: Make, task: str, least: tuple[str, float]) -> None:
+    changes: dict[str, Any] = {"rank_within": ["origin"]} if task == "ranking" else {}
+    lakehouse = make(task=task, **changes)
+    train.run(lakehouse, lakehouse.config.models["late"], NIGHT)
+    (row,) = lakehouse.tables.read(TRAININGS).collect()
+    metric, value = least
+    assert row["metrics"]["holdout"][metric] > value
+    assert "Predicted and actual" in page_of(lakehouse, "late", 1).read_text()
+
+
+def test_calibration_puts_steps_into_bins_of_about_as_many_rows() -> None:
+    steps = [Step(n / 40, 5, n % 2 * 5.0) for n in range(40)]
+    bins = calibration(steps)
+    assert [found.rows for found in bins] == [20] * 10
+    assert bins[0].mean_score == pytest.approx((0 + 1 + 2 + 3) / 160)
+    assert {found.actual_rate for found in bins} == {0.5}
