@@ -8,6 +8,7 @@ from typing import Any, Self
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from assay.config import Model
 from assay.config.model import XGBoost
 from assay.errors import ModelError
 from assay.tables import quoted
@@ -82,6 +83,12 @@ def _encoded(encoding: Encoding) -> Column:
     value = F.col(quoted(encoding.column)).cast("string")
     numbers = F.from_json(F.lit(json.dumps(encoding.numbers)), "map<string,double>")  # one literal, however many
     return F.when(value.isNotNull(), F.coalesce(F.try_element_at(numbers, value), F.lit(encoding.otherwise)))
+
+
+def names_of(model: Model, columns: Sequence[str]) -> list[str]:
+    """The inputs that a model has from features and requests, among the columns of its training set."""
+    features = [name for name in columns if name.partition("__")[0] in model.features and "__" in name]
+    return [*features, *model.request]
 
 
 def fit(training: DataFrame, names: Sequence[str], settings: XGBoost) -> Inputs:

@@ -24,6 +24,7 @@ from model.gates import GateResult
 from model.registry import CHAMPION, Champion, connect, registered_name
 from model.tasks import TASKS
 from model.trainings import Training, facts, page_of
+from model.tuning import Trial
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,6 +40,7 @@ def log_training(
     trained: Artifact,
     found: Evaluation,
     gates: Sequence[GateResult],
+    trials: Sequence[Trial] = (),
 ) -> Champion:
     """Log a training as an MLflow run and register its model; `champion` moves to it only if every gate passed."""
     import mlflow
@@ -70,6 +72,7 @@ def log_training(
         with tempfile.TemporaryDirectory() as folder:
             trained.save(Path(folder))
             mlflow.log_artifacts(folder, "assay")
+        _log_trials(client, experiment, run.info.run_id, trials)
         registered = _register(trained, name)
         for gate in gates:
             client.set_model_version_tag(name, registered, f"gate.{gate.gate}", f"{gate.passed}: {gate.why}")
@@ -86,6 +89,19 @@ def _metrics(model: Model, found: Evaluation) -> dict[str, float]:
         where = f"holdout/{each.column}/{_REFUSED.sub('_', str(each.value))}"
         named |= {f"{where}/{name}": each.metrics[name] for name in (main, "rows")}
     return {name: float(value) for name, value in named.items() if not math.isnan(value)}
+
+
+def _log_trials(client: "MlflowClient", experiment: str, parent: str, trials: Sequence[Trial]) -> None:
+    """The trials of a search, as runs below the training's."""
+    from mlflow.entities import Metric, Param
+
+    for trial in trials:
+        tags = {"mlflow.parentRunId": parent, "assay.trial": trial.state}
+        run = client.create_run(experiment, tags=tags, run_name=f"trial {trial.number}").info.run_id
+        loss = [Metric("loss", trial.loss, 0, 0)] if trial.loss is not None else []
+        parameters = [Param(name, str(value)) for name, value in trial.parameters.items()]
+        client.log_batch(run, metrics=[*loss, Metric("seconds", trial.seconds, 0, 0)], params=parameters)
+        client.set_terminated(run, "FINISHED" if trial.state == "complete" else "KILLED")
 
 
 def publish(lakehouse: Lakehouse, model: Model, mlflow_run: str, training: Training) -> Path:

@@ -20,12 +20,13 @@ from model.artifact import Artifact
 from model.evaluation import evaluation
 from model.fitting.fit import fit_trees
 from model.gates import check_gates, judge
-from model.inputs import fit
+from model.inputs import fit, names_of
 from model.predict import predict
 from model.split import GAP, HOLDOUT, TRAIN, VALIDATION, assign
 from model.tasks.ranking import GROUP
 from model.tracking import log_training, publish
 from model.trainings import Training, made_of, training_set
+from model.tuning import tune
 
 
 def run(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Outcome:
@@ -45,17 +46,21 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     table = f"gold.{model.name}_training"
     version = lakehouse.tables.version(table) if lakehouse.tables.exists(table) else None
     rows = lakehouse.tables.read(table, version).where(F.col("training_as_of") == F.lit(outcome.as_of))
-    ranges = _ranges(rows, model)
+    nights = _nights(rows)
+    ranges = assign(nights, model.split)
+    made_from = training_set(lakehouse, model, outcome.as_of)
     parts = with_split(rows, ranges, model.split).persist()
     try:
-        names = [name for name in parts.columns if name.partition("__")[0] in model.features and "__" in name]
-        inputs = fit(parts.where(F.col("split") == TRAIN), [*names, *model.request], model.xgboost)
+        learnable = [night for night in nights if ranges[night[0]] in (TRAIN, VALIDATION)]
+        tuned = tune(lakehouse, model, parts, learnable, str(made_from.get("content_hash", version)))
+        model = tuned.model
+        inputs = fit(parts.where(F.col("split") == TRAIN), names_of(model, parts.columns), model.xgboost)
         fitted = fit_trees(model, parts, inputs)
         about = {
             "as_of": outcome.as_of.isoformat(),
             "training_table": table,
             "training_version": version,
-            **training_set(lakehouse, model, outcome.as_of),
+            **made_from,
             "parameters": model.xgboost.model_dump(mode="json"),
             "ranges": _told(ranges),
             "code": __version__,
@@ -70,7 +75,7 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             gates = judge(model.gates, found.splits.get(HOLDOUT))
     finally:
         parts.unpersist()
-    registered = log_training(lakehouse, model, trained, found, gates)
+    registered = log_training(lakehouse, model, trained, found, gates, tuned.trials)
     training = Training(
         outcome.run_id, outcome.as_of, trained, fitted, found, tuple(gates), registered.version,
         "champion" if all(gate.passed for gate in gates) else "refused", datetime.now(UTC),
@@ -94,12 +99,12 @@ def _tell(model: Model, training: Training, outcome: Outcome) -> None:
     outcome.notes.append(f"trained by the {training.fitted.path} path: {training.fitted.why}")
 
 
-def _ranges(rows: DataFrame, model: Model) -> Mapping[datetime, str]:
-    nights = [
+def _nights(rows: DataFrame) -> list[tuple[datetime, datetime]]:
+    """Each as_of of a training set, and when the last of its labels became known."""
+    return [
         (row["as_of"].replace(tzinfo=UTC), row["known_at"].replace(tzinfo=UTC))
         for row in rows.groupBy("as_of").agg(F.max("label_known_at").alias("known_at")).collect()
     ]
-    return assign(nights, model.split)
 
 
 def with_split(rows: DataFrame, ranges: Mapping[datetime, str], split: Split) -> DataFrame:

@@ -117,8 +117,33 @@ class Tune(Config):
     folds: Annotated[int, Field(ge=2, le=20)] = 3
     """Folds: each is judged on nights after those that it trains on."""
 
-    search: dict[Identifier, Range]
+    search: Annotated[
+        dict[
+            Literal[
+                "rounds",
+                "max_depth",
+                "eta",
+                "min_child_weight",
+                "subsample",
+                "colsample_bytree",
+                "reg_lambda",
+                "reg_alpha",
+                "gamma",
+            ],
+            Range,
+        ],
+        Field(min_length=1),
+    ]
     """Parameter of `xgboost` -> what to try."""
+
+    @model_validator(mode="after")
+    def _ranges_are_of_what_xgboost_takes(self) -> Self:
+        for name, within in self.search.items():
+            if within.low >= within.high or (within.log and within.low <= 0):
+                raise ValueError(f"search.{name} goes from a low to a higher value, above 0 where it is log")
+            for end in (within.low, within.high):
+                XGBoost.model_validate({name: end})
+        return self
 
 
 class Train(Config):

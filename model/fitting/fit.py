@@ -30,8 +30,8 @@ def fit_trees(model: Model, parts: DataFrame, inputs: Inputs) -> Fitted:
     if chosen.path == "spark":
         booster, losses = by_spark.fit(frame, model, inputs, asked)
     else:
-        threads = model.xgboost.threads
-        booster, losses = native.fit(frame, model, inputs, asked, external=chosen.external, threads=threads)
+        with native.matrices(frame, model, inputs, external=chosen.external) as data:
+            booster, losses = native.boost(data, model, asked, threads=model.xgboost.threads)
     best = booster.best_iteration if model.xgboost.early_stopping else booster.num_boosted_rounds() - 1
     booster.feature_names = [name.translate(_REFUSED) for name in inputs.names]
     raw = bytes(booster.save_raw("ubj"))

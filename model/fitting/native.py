@@ -2,6 +2,8 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,38 +20,49 @@ BATCH_ROWS = 500_000
 """Rows that are in memory as floats at once. Part of what the trees are: quantiles are sketched batch by batch."""
 
 
-def fit(
-    rows: DataFrame, model: Model, inputs: Inputs, parameters: Mapping[str, Any], *, external: bool, threads: int
-) -> tuple[Any, Mapping[str, list[float]]]:
-    """The booster, and its losses by round.
+@dataclass(frozen=True)
+class Matrices:
+    """Rows as XGBoost holds them; `validation` is None where the model has no such range."""
+
+    train: Any
+    validation: Any
+
+
+@contextmanager
+def matrices(rows: DataFrame, model: Model, inputs: Inputs, *, external: bool = False) -> Iterator[Matrices]:
+    """Rows quantised for training, as long as the block lasts.
 
     Args:
         rows: Prepared rows; Spark sorts them and writes them to local files.
         model: The model.
         inputs: Its inputs.
-        parameters: XGBoost's.
         external: Keep the quantised rows on disk, and not in memory.
-        threads: Threads that train. With another number of them, sums are in another order and trees may differ.
+    """
+    with tempfile.TemporaryDirectory(prefix="assay-train-") as scratch:
+        files = _write(rows, model, inputs, Path(scratch) / "rows")
+        train = _matrix(files, model, inputs, scratch, external=external, part="train")
+        validation = None
+        if model.split.validation is not None:
+            validation = _matrix(files, model, inputs, scratch, external=external, part="validation", like=train)
+        yield Matrices(train, validation)
+
+
+def boost(
+    data: Matrices, model: Model, parameters: Mapping[str, Any], *, threads: int = 1
+) -> tuple[Any, Mapping[str, list[float]]]:
+    """The booster, and its losses by round, of splits where there is a validation range.
+
+    With another number of threads, sums are in another order and trees may differ.
     """
     import xgboost as xgb
 
-    with tempfile.TemporaryDirectory(prefix="assay-train-") as scratch:
-        files = _write(rows, model, inputs, Path(scratch) / "rows")
-        validates = model.split.validation is not None
-        train = _matrix(files, model, inputs, scratch, external=external, threads=threads, part="train")
-        evals = [(train, "train")] if validates else []
-        if validates:
-            part = "validation"
-            held = _matrix(files, model, inputs, scratch, external=external, threads=threads, part=part, like=train)
-            evals.append((held, part))
-        losses: dict[str, dict[str, list[float]]] = {}
-        booster = xgb.train(
-            {**parameters, "nthread": threads, "verbosity": 0}, train, model.xgboost.rounds, evals=evals,
-            early_stopping_rounds=model.xgboost.early_stopping, evals_result=losses, verbose_eval=False,
-        )  # fmt: skip
-        return booster, {
-            split: [float(value) for value in next(iter(found.values()))] for split, found in losses.items()
-        }
+    evals = [] if data.validation is None else [(data.train, "train"), (data.validation, "validation")]
+    losses: dict[str, dict[str, list[float]]] = {}
+    booster = xgb.train(
+        {**parameters, "nthread": threads, "verbosity": 0}, data.train, model.xgboost.rounds, evals=evals,
+        early_stopping_rounds=model.xgboost.early_stopping, evals_result=losses, verbose_eval=False,
+    )  # fmt: skip
+    return booster, {split: [float(value) for value in next(iter(found.values()))] for split, found in losses.items()}
 
 
 def _write(rows: DataFrame, model: Model, inputs: Inputs, folder: Path) -> list[Path]:
@@ -66,7 +79,6 @@ def _matrix(
     scratch: str,
     *,
     external: bool,
-    threads: int,
     part: str,
     like: Any = None,
 ) -> Any:
@@ -94,7 +106,7 @@ def _matrix(
         def reset(self) -> None:
             self.batches = _batches(files, part)
 
-    asked: dict[str, Any] = {"nthread": threads, "enable_categorical": True, "ref": like}
+    asked: dict[str, Any] = {"nthread": model.xgboost.threads, "enable_categorical": True, "ref": like}
     return xgb.ExtMemQuantileDMatrix(Rows(), **asked) if external else xgb.QuantileDMatrix(Rows(), **asked)
 
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.report.curves import Step, calibration
 from model import train
+from model.fitting import native
 from model.inputs import Inputs
 from model.registry import champion, connect
 from model.trainings import TRAININGS, page_of
@@ -149,6 +150,40 @@ def test_numbers_and_rankings_are_learned_too(make: Make, task: str, least: tupl
     metric, value = least
     assert row["metrics"]["holdout"][metric] > value
     assert "Predicted and actual" in page_of(lakehouse, "late", 1).read_text()
+
+
+def test_a_search_is_logged_goes_on_where_it_was_and_ends(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    search = {"max_depth": {"low": 1, "high": 4}, "eta": {"low": 0.01, "high": 0.5, "log": True}}
+    lakehouse = make(tune={"trials": 7, "folds": 2, "search": search})
+    model = lakehouse.config.models["late"]
+    judged: list[float] = []
+    boost = native.boost
+
+    def dying(*given: Any, **more: Any) -> Any:
+        judged.append(given[1].xgboost.eta)
+        if len(judged) == 5:
+            raise KeyboardInterrupt  # as by a signal, in the middle of the third trial
+        return boost(*given, **more)
+
+    monkeypatch.setattr(native, "boost", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train.run(lakehouse, model, NIGHT)
+    monkeypatch.setattr(native, "boost", boost)
+    train.run(lakehouse, model, NIGHT)
+    (row,) = lakehouse.tables.read(TRAININGS).collect()
+    chosen = json.loads(row["about"])["parameters"]
+    client = connect(lakehouse)
+    (experiment,) = [found for found in client.search_experiments() if found.name == "tiny.late"]
+    runs = client.search_runs([experiment.experiment_id])
+    trials = [run for run in runs if "assay.trial" in run.data.tags]
+    (parent,) = [run for run in runs if "assay.trial" not in run.data.tags]
+    assert len(trials) == 7
+    assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {parent.info.run_id}
+    assert set(judged[:4]) <= {float(run.data.params["eta"]) for run in trials}  # the first two were not done again
+    complete = [run for run in trials if run.data.tags["assay.trial"] == "complete"]
+    best = min(complete, key=lambda run: run.data.metrics["loss"])
+    assert (chosen["max_depth"], chosen["eta"]) == (int(best.data.params["max_depth"]), float(best.data.params["eta"]))
+    assert float(parent.data.params["eta"]) == chosen["eta"]
 
 
 def test_calibration_puts_steps_into_bins_of_about_as_many_rows() -> None:

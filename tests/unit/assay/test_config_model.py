@@ -46,7 +46,7 @@ def test_model_is_read_typed_and_with_its_defaults(tmp_path: Path) -> None:
     assert model.xgboost.model_dump() == {
         "rounds": 200, "early_stopping": None, "categorical": (), "encode": {}, "balance": False, "monotone": (), "max_depth": 6, "eta": 0.05, "min_child_weight": 1.0,
         "subsample": 1.0, "colsample_bytree": 1.0, "reg_lambda": 1.0, "reg_alpha": 0.0, "gamma": 0.0, "seed": 7,
-        "workers": 1, "path": "auto",
+        "workers": 1, "threads": 1, "path": "auto",
     }  # fmt: skip
 
 
@@ -83,6 +83,12 @@ def test_model_that_is_wrong_is_refused_at_its_line(tmp_path: Path, old: str, ne
         ("task: ranking", "Value error, rank_within goes with task: ranking, which needs it"),
         ("rank_within: [origin]", "Value error, rank_within goes with task: ranking, which needs it"),
         ("task: regression\nxgboost: {balance: true}", "Value error, xgboost.balance goes with task: binary"),
+        (
+            "tune: {trials: 9, search: {eta: {low: 0.3, high: 0.1}}}",
+            "search.eta goes from a low to a higher value, above 0 where it is log",
+        ),
+        ("tune: {trials: 9, search: {eta: {low: 0.3, high: 1.5}}}", "less than or equal to 1"),
+        ("tune: {trials: 9, search: {}}", "at least 1 item"),
     ],
 )
 def test_model_refuses_what_does_not_go_with_its_task(tmp_path: Path, new: str, what: str) -> None:

@@ -1,9 +1,12 @@
 """Fitting: the same trees whichever way, and in whichever order the rows come."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -85,28 +88,34 @@ def test_fit_gives_the_same_trees_either_way_and_in_any_order(rows: DataFrame, t
     assert len(ways["native"].losses["train"]) > 0
 
 
+def in_process(parts: DataFrame, *, external: bool = False) -> bytearray:
+    asked = model()
+    inputs = fit(parts, ["x", "y"], asked.xgboost)
+    with native.matrices(prepared(parts, asked, inputs), asked, inputs, external=external) as data:
+        booster, _ = native.boost(data, asked, {"objective": "binary:logistic", "max_depth": 3})
+        found: bytearray = booster.save_raw("ubj")
+        return found
+
+
 def test_fit_from_disk_gives_the_same_trees(rows: DataFrame) -> None:
-    asked = model()
     parts = labelled(rows, "binary")
-    inputs = fit(parts, ["x", "y"], asked.xgboost)
-    frame = prepared(parts, asked, inputs)
-    found = [
-        native.fit(frame, asked, inputs, {"objective": "binary:logistic", "max_depth": 3}, external=external, threads=1)
-        for external in (False, True)
-    ]
-    assert found[0][0].save_raw("ubj") == found[1][0].save_raw("ubj")
+    assert in_process(parts) == in_process(parts, external=True)
 
 
-def test_fit_reads_batches_of_a_fixed_size(rows: DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = model()
-    parts = labelled(rows, "binary")
-    inputs = fit(parts, ["x", "y"], asked.xgboost)
+def test_rows_are_read_in_batches_of_a_fixed_size_whatever_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(native, "BATCH_ROWS", 100)
-    found = [
-        native.fit(prepared(frame, asked, inputs), asked, inputs, {"max_depth": 3}, external=False, threads=1)[0]
-        for frame in (parts, parts.repartition(4, "x"))
-    ]
-    assert found[0].save_raw("ubj") == found[1].save_raw("ubj")
+    files, begin = [], 0
+    for n, size in enumerate((130, 1, 250)):
+        ids = np.arange(begin, begin + size)
+        files.append(tmp_path / f"part-{n}.parquet")
+        pq.write_table(pa.table({"i0": ids.astype(np.float32), "is_validation": ids % 10 == 0}), files[-1])
+        begin += size
+    for part, wanted in (("train", [n for n in range(381) if n % 10]), ("validation", [*range(0, 381, 10)])):
+        read = [batch["i0"].to_pylist() for batch in native._batches(files, part)]
+        assert [len(batch) for batch in read] == ([100, 100, 100, 42] if part == "train" else [39])
+        assert [int(number) for batch in read for number in batch] == wanted
 
 
 def test_balance_weighs_positives_by_their_rarity(rows: DataFrame) -> None:
