@@ -67,7 +67,7 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
 
 
 def _check_inputs(model: Model, current: Champion, columns: list[str]) -> None:
-    if missing := [name for name in current.artifact.inputs.names if name not in columns]:
+    if missing := [name for name in current.artifact.inputs.read if name not in columns]:
         raise ModelError(
             f"The inputs of {model.name} lack what version {current.version} was trained on.",
             where=f"gold.{model.name}_inputs",
