@@ -74,7 +74,6 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     found = recipe.content_hash(written)
     recipe.write(lakehouse, model, outcome, commit, found, made_from)
     outcome.measure(model.name, rows=commit.rows)
-    outcome.measure(model.name, label=found, content=1)
     outcome.targets.append(Target(model.name, _key("training_set", model, outcome.as_of), table, commit.version))
 
 

@@ -7,6 +7,7 @@ if __name__ == "__main__":
 
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from os.path import relpath
 from pathlib import Path
@@ -19,6 +20,7 @@ from assay.report import render
 from assay.report.collect import collect
 from assay.stages import run_stage
 from jobs.common import night, open_from, show
+from model.trainings import page_of
 
 
 def page(lakehouse: Lakehouse, as_of: datetime) -> Path:
@@ -45,7 +47,10 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
         links = {"Data Docs": Path(relpath(docs, path.parent)).as_posix()} if docs.exists() else {}
         if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
             links["MLflow"] = without_login(uri)[0]
-        path.write_text(render(collect(lakehouse, as_of, outcome.run_id, links)), encoding="utf-8")
+        told = collect(lakehouse, as_of, outcome.run_id, links)
+        if told.model and (trained := page_of(lakehouse, told.model.name, int(told.model.version))).exists():
+            told = replace(told, links={**links, "Training": trained.name})
+        path.write_text(render(told), encoding="utf-8")
         outcome.notes.append(str(path))
 
     return run_stage(lakehouse, "report", as_of, work)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -10,6 +9,8 @@ from pyspark.sql import functions as F
 
 from assay.config import Model
 from assay.frames import only_row
+from assay.report.curves import Step
+from assay.report.training import ImportanceRow, SliceRow
 from assay.tables import quoted
 from model.artifact import Artifact
 from model.split import HOLDOUT
@@ -22,44 +23,13 @@ EXPLAINED_ROWS = 5_000
 
 
 @dataclass(frozen=True)
-class Slice:
-    """Metrics of the holdout's rows with one value in one column."""
-
-    column: str
-    value: str | None
-    metrics: Metrics
-
-
-@dataclass(frozen=True)
-class Step:
-    """The holdout's rows with about the same score, in ascending order of it."""
-
-    score: float
-    """Their mean score."""
-    rows: int
-    label: float
-    """The sum of their labels."""
-
-
-@dataclass(frozen=True)
-class Importance:
-    """What an input does in the trees."""
-
-    input: str
-    gain: float
-    """Its share of the loss that all splits took away."""
-    contribution: float
-    """Mean of its absolute contribution to a row's margin, by TreeSHAP (Lundberg et al., Nature MI 2020)."""
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """What was found."""
 
     splits: Mapping[str, Metrics]
-    slices: Sequence[Slice]
+    slices: Sequence[SliceRow]
     curve: Sequence[Step]
-    importance: Sequence[Importance]
+    importance: Sequence[ImportanceRow]
 
 
 def evaluation(model: Model, trained: Artifact, scored: DataFrame) -> Evaluation:
@@ -77,7 +47,7 @@ def evaluation(model: Model, trained: Artifact, scored: DataFrame) -> Evaluation
     return Evaluation(splits, slices(model, holdout), curve(model, holdout), importance(trained, holdout))
 
 
-def slices(model: Model, holdout: DataFrame) -> list[Slice]:
+def slices(model: Model, holdout: DataFrame) -> list[SliceRow]:
     """Metrics per value of the model's slice columns, all in one pass."""
     if not model.slices:
         return []
@@ -88,7 +58,7 @@ def slices(model: Model, holdout: DataFrame) -> list[Slice]:
     found = TASKS[model.task].evaluate(holdout.withColumn("__slice", F.explode(F.array(*each))), "__slice")
     rows: Any = found.items()
     ordered = sorted(rows, key=lambda item: (model.slices.index(item[0]["column"]), str(item[0]["value"])))
-    return [Slice(key["column"], key["value"], metrics) for key, metrics in ordered]
+    return [SliceRow(key["column"], key["value"], metrics) for key, metrics in ordered]
 
 
 def curve(model: Model, holdout: DataFrame) -> list[Step]:
@@ -110,14 +80,14 @@ def curve(model: Model, holdout: DataFrame) -> list[Step]:
     return [Step(row["score"], row["rows"], float(row["label"])) for row in rows]
 
 
-def importance(trained: Artifact, holdout: DataFrame) -> list[Importance]:
+def importance(trained: Artifact, holdout: DataFrame) -> list[ImportanceRow]:
     """What each input does, the one of greatest contribution first."""
     import numpy as np
     import xgboost as xgb
 
     inputs = trained.inputs
     numbers = [column.cast("float").alias(f"i{n}") for n, column in enumerate(inputs.columns())]
-    order = reduce(lambda hashed, name: F.xxhash64(hashed, F.col(quoted(name))), inputs.read, F.lit(0).cast("long"))
+    order = F.xxhash64(*[F.col(quoted(name)) for name in inputs.read])
     sample = holdout.select(*numbers, order.alias("order")).orderBy("order", *[f"i{n}" for n in range(len(numbers))])
     table = sample.limit(EXPLAINED_ROWS).toArrow()
     matrix = np.column_stack([table[f"i{n}"].to_numpy() for n in range(len(numbers))]).astype(np.float32)
@@ -132,7 +102,7 @@ def importance(trained: Artifact, holdout: DataFrame) -> list[Importance]:
     total = sum(float(gain) for gain in gains.values()) or 1.0
     means = np.abs(found[:, :-1]).mean(axis=0)
     each = [
-        Importance(name, float(gains.get(known, 0.0)) / total, float(mean))
+        ImportanceRow(name, float(gains.get(known, 0.0)) / total, float(mean))
         for name, known, mean in zip(inputs.names, names, means, strict=True)
     ]
     return sorted(each, key=lambda one: (-one.contribution, one.input))

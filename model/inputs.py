@@ -75,7 +75,9 @@ class Inputs:
         return cls(
             tuple(data["names"]),
             {name: tuple(values) for name, values in data["categories"].items()},
-            {name: Encoding(**encoding) for name, encoding in data["encodings"].items()},
+            {
+                name: Encoding(**encoding) for name, encoding in data.get("encodings", {}).items()
+            },  # versions of before have none
         )
 
 

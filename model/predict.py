@@ -12,7 +12,7 @@ from model.inputs import Inputs
 
 
 def predict(frame: DataFrame, booster: bytes, best_iteration: int, inputs: Inputs) -> DataFrame:
-    """The frame with a `score` column, the probability of the label.
+    """The frame with a `score` column: the probability of the label, the number, or what rows are ranked by.
 
     Args:
         frame: Rows with the model's inputs; all columns are kept.
@@ -54,6 +54,8 @@ def check_scores(model: str, rows: int, keys: int, finite: int, asked: int) -> N
         )
 
 
-def finite_count(score: str = "score") -> Column:
-    """An aggregate: how many scores are numbers between 0 and 1."""
-    return F.count_if(F.col(score).between(0.0, 1.0) & ~F.isnan(score))
+def finite_count(*, probability: bool) -> Column:
+    """An aggregate: how many scores are numbers, or numbers between 0 and 1."""
+    end = float("inf")
+    finite = F.col("score").between(0.0, 1.0) if probability else (F.col("score") > -end) & (F.col("score") < end)
+    return F.count_if(finite & ~F.isnan("score"))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
 
 from assay import ledger
@@ -15,13 +16,14 @@ from assay.stages import run_stage
 from assay.tables import quoted
 from model.predict import check_scores, finite_count, predict
 from model.registry import Champion, champion
+from model.tasks import TASKS
 
 
 def run(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> Outcome:
     """Write the predictions of a night; a night that is scored stays as it is, unless `rewrite`.
 
     Raises:
-        ModelError: There is no champion, its trees were tampered with, or a score is not a probability.
+        ModelError: There is no champion, its trees were tampered with, or a score is not what its kind of label has.
     """
     return run_stage(lakehouse, "score", as_of, lambda outcome: _score(lakehouse, model, outcome, rewrite=rewrite))
 
@@ -45,6 +47,7 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
         *[quoted(name) for name in model.key],
         "as_of",
         "score",
+        *_rank(model),
         F.lit(model.name).alias("model"),
         F.lit(current.version).alias("model_version"),
         F.lit(outcome.run_id).alias("run_id"),
@@ -54,7 +57,7 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
             scored.agg(
                 F.count("*").alias("rows"),
                 F.count_distinct(F.struct(*model.key)).alias("keys"),
-                finite_count().alias("finite"),
+                finite_count(probability=TASKS[model.task].probability).alias("finite"),
             )
         )
         check_scores(model.name, row["rows"], row["keys"], row["finite"], asked=inputs.count())
@@ -64,6 +67,15 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
         scored.unpersist()
     outcome.measure(model.name, rows=commit.rows, version=current.version)
     outcome.targets.append(Target(model.name, key, table, commit.version))
+
+
+def _rank(model: Model) -> list[Column]:
+    """Of a ranking: the place among the rows that it is ranked with, from 1; rows of equal score are in order of key."""
+    if not model.rank_within:
+        return []
+    within = Window.partitionBy(*map(quoted, model.rank_within), "as_of")
+    ordered = within.orderBy(F.desc("score"), *map(quoted, model.key))
+    return [F.row_number().over(ordered).alias("rank")]
 
 
 def _check_inputs(model: Model, current: Champion, columns: list[str]) -> None:

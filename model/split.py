@@ -3,8 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
 from assay.config.model import Split
 from assay.errors import ModelError
+from assay.frames import local_frame
+from assay.tables import quoted
 from assay.times import format_duration
 
 TRAIN, VALIDATION, HOLDOUT, GAP = "train", "validation", "holdout", "gap"
@@ -43,6 +48,25 @@ def assign(nights: Sequence[tuple[datetime, datetime]], split: Split) -> Mapping
         result.update(dict.fromkeys(chosen, name))
         end = chosen[0]
     return result
+
+
+def with_split(rows: DataFrame, ranges: Mapping[datetime, str], group: str | None, judged: str = HOLDOUT) -> DataFrame:
+    """The rows of the ranges, with the name of theirs in `split`.
+
+    Args:
+        rows: Rows with `as_of`; a `split` that they have is replaced.
+        ranges: as_of -> range; rows of other nights, and of the gap, are left out.
+        group: A column whose values stay together: of a value that the judged range has, only rows of that are kept.
+        judged: That range.
+    """
+    assigned = [{"as_of": as_of, "split": name} for as_of, name in sorted(ranges.items()) if name != GAP]
+    nights = local_frame(rows.sparkSession, assigned, "as_of timestamp, split string")
+    parts = rows.drop("split").join(F.broadcast(nights), "as_of", "inner")
+    if group is None:
+        return parts
+    kept = parts.where(F.col("split") == judged).select(F.col(quoted(group)).alias("__group")).distinct()
+    seen = (F.col(quoted(group)) == F.col("__group")) & (F.col("split") != judged)
+    return parts.join(kept, seen, "left_anti")
 
 
 def _told(split: Split) -> str:

@@ -1,4 +1,4 @@
-"""The train stage: fit boosted trees on a training set with Spark, evaluate, judge, register."""
+"""The train stage: fit boosted trees on a training set, evaluate, judge, register."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,8 +8,7 @@ from pyspark.sql import functions as F
 
 from assay import __version__
 from assay.config import Model
-from assay.config.model import Split
-from assay.frames import held, local_frame
+from assay.frames import held
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Metric, Outcome, key_of
@@ -22,7 +21,7 @@ from model.fitting.fit import fit_trees
 from model.gates import check_gates, judge
 from model.inputs import fit, names_of
 from model.predict import predict
-from model.split import GAP, HOLDOUT, TRAIN, VALIDATION, assign
+from model.split import HOLDOUT, TRAIN, VALIDATION, assign, with_split
 from model.tasks.ranking import GROUP
 from model.tracking import log_training, publish
 from model.trainings import Training, made_of, training_set
@@ -48,8 +47,9 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     rows = lakehouse.tables.read(table, version).where(F.col("training_as_of") == F.lit(outcome.as_of))
     nights = _nights(rows)
     ranges = assign(nights, model.split)
+    key = key_of("train", model.name, model.xgboost.model_dump(mode="json"), model.tune, version)
     made_from = training_set(lakehouse, model, outcome.as_of)
-    parts = with_split(rows, ranges, model.split).persist()
+    parts = with_split(rows, ranges, model.split.group).persist()
     try:
         learnable = [night for night in nights if ranges[night[0]] in (TRAIN, VALIDATION)]
         tuned = tune(lakehouse, model, parts, learnable, str(made_from.get("content_hash", version)))
@@ -68,9 +68,7 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             "run_id": outcome.run_id,
         }
         trained = Artifact(model.name, fitted.booster, fitted.best_iteration, inputs, about)
-        if model.rank_within:
-            parts = parts.withColumn(GROUP, F.struct(*[quoted(name) for name in (*model.rank_within, "as_of")]))
-        with held(predict(parts, trained.booster, trained.best_iteration, inputs)) as scored:
+        with held(predict(_ranked(parts, model), trained.booster, trained.best_iteration, inputs)) as scored:
             found = evaluation(model, trained, scored)
             gates = judge(model.gates, found.splits.get(HOLDOUT))
     finally:
@@ -82,7 +80,6 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     )  # fmt: skip
     trainings.write(lakehouse, model, training)
     publish(lakehouse, model, registered.mlflow_run, training)
-    key = key_of("train", model.name, model.xgboost.model_dump(mode="json"), version)
     outcome.targets.append(Target(model.name, key, f"models:/{model.name}", registered.version))
     _tell(model, training, outcome)
 
@@ -107,16 +104,11 @@ def _nights(rows: DataFrame) -> list[tuple[datetime, datetime]]:
     ]
 
 
-def with_split(rows: DataFrame, ranges: Mapping[datetime, str], split: Split) -> DataFrame:
-    """The rows of the ranges, with the name of theirs; of a group that the holdout has, only those of the holdout."""
-    assigned = [{"as_of": as_of, "split": name} for as_of, name in ranges.items()]
-    nights = local_frame(rows.sparkSession, assigned, "as_of timestamp, split string")
-    parts = rows.join(F.broadcast(nights), "as_of", "inner").where(F.col("split") != GAP)
-    if split.group is None:
+def _ranked(parts: DataFrame, model: Model) -> DataFrame:
+    """Of a ranking, the rows with what they are ranked within."""
+    if not model.rank_within:
         return parts
-    kept = parts.where(F.col("split") == HOLDOUT).select(F.col(quoted(split.group)).alias("__group")).distinct()
-    seen = (F.col(quoted(split.group)) == F.col("__group")) & (F.col("split") != HOLDOUT)
-    return parts.join(kept, seen, "left_anti")
+    return parts.withColumn(GROUP, F.struct(*[quoted(name) for name in (*model.rank_within, "as_of")]))
 
 
 def _told(ranges: Mapping[datetime, str]) -> dict[str, list[str]]:

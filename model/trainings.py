@@ -14,7 +14,6 @@ from assay.config import Model
 from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.report import training as page
-from assay.report.curves import Step
 from assay.report.night import GateRow
 from assay.tables import Commit
 from model.artifact import Artifact
@@ -106,9 +105,9 @@ def facts(lakehouse: Lakehouse, model: Model, training: Training) -> page.Traini
         lakehouse.name, model.name, model.description, training.version, training.as_of, training.trained_at,
         training.fate, ranges, found.splits, TASKS[model.task].main, TASKS[model.task].probability,
         gates=tuple(GateRow(gate.gate, gate.value, None, gate.passed, gate.why) for gate in training.gates),
-        steps=tuple(Step(step.score, step.rows, step.label) for step in found.curve),
-        slices=tuple(page.SliceRow(each.column, str(each.value), each.metrics) for each in found.slices),
-        importance=tuple(page.ImportanceRow(each.input, each.gain, each.contribution) for each in found.importance),
+        steps=tuple(found.curve),
+        slices=tuple(found.slices),
+        importance=tuple(found.importance),
         losses=training.fitted.losses,
         about=_about(training),
     )  # fmt: skip

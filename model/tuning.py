@@ -16,7 +16,6 @@ from pyspark.sql import functions as F
 from assay.config import Model
 from assay.config.model import Tune, XGBoost
 from assay.errors import ModelError
-from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.ledger import key_of
 from model.fitting import native
@@ -24,7 +23,7 @@ from model.fitting.fitted import check_learnable, prepared
 from model.fitting.parameters import parameters
 from model.fitting.plan import plan
 from model.inputs import Inputs, fit, names_of
-from model.split import TRAIN, VALIDATION
+from model.split import TRAIN, VALIDATION, with_split
 from model.tasks import TASKS
 
 logger = logging.getLogger(__name__)
@@ -144,7 +143,8 @@ def _folds(
     with ExitStack() as stack:
         data = []
         for learned, judged in found:
-            rows = _split(parts, learned, judged)
+            ranges = {**dict.fromkeys(learned, TRAIN), **dict.fromkeys(judged, VALIDATION)}
+            rows = with_split(parts, ranges, model.split.group, VALIDATION)
             inputs = fit(rows.where(F.col("split") == TRAIN), names_of(model, parts.columns), model.xgboost)
             count = check_learnable(rows, asked, f"gold.{model.name}_training")
             _check_memory(model, rows, inputs, count * len(found))
@@ -162,16 +162,6 @@ def _check_memory(model: Model, rows: DataFrame, inputs: Inputs, count: int) -> 
             f"The rows of {model.name} are too many to tune in this process.", where=model.at("tune"),
             found=chosen.why, do="lower tune.folds or train.window, or tune on a machine with more memory",
         )  # fmt: skip
-
-
-def _split(parts: DataFrame, learned: frozenset[datetime], judged: frozenset[datetime]) -> DataFrame:
-    assigned = [
-        {"as_of": as_of, "split": split}
-        for split, of in ((TRAIN, learned), (VALIDATION, judged))
-        for as_of in sorted(of)
-    ]
-    nights = local_frame(parts.sparkSession, assigned, "as_of timestamp, split string")
-    return parts.drop("split").join(F.broadcast(nights), "as_of", "inner")
 
 
 def _suggested(trial: Any, asked: Tune) -> dict[str, float]:

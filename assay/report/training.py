@@ -16,17 +16,19 @@ class SliceRow:
     """Metrics of the holdout's rows that have one value in one column."""
 
     column: str
-    value: str
-    metrics: Mapping[str, float | None]
+    value: str | None
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class ImportanceRow:
-    """What an input does in the trees: its share of the gain, and its mean absolute contribution to the margin."""
+    """What an input does in the trees."""
 
     input: str
     gain: float
+    """Its share of the loss that all splits took away."""
     contribution: float
+    """Mean of its absolute contribution to a row's margin, by TreeSHAP (Lundberg et al., Nature MI 2020)."""
 
 
 @dataclass(frozen=True)

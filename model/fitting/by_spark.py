@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from assay.config import Model
 from model.fitting.fitted import GROUP, IS_VALIDATION, LABEL, WEIGHT, learned_columns
@@ -37,12 +36,6 @@ def fit(
             ("train", summary.train_objective_history), ("validation", summary.validation_objective_history),
         )
     }  # fmt: skip
-
-
-def spread(rows: DataFrame) -> list[int]:
-    """How many rows each partition has."""
-    counted = rows.groupBy(F.spark_partition_id().alias("part")).count().collect()
-    return sorted(row["count"] for row in counted)
 
 
 def _estimator(model: Model, inputs: Inputs, parameters: Mapping[str, Any]) -> Any:

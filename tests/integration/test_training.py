@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.report.curves import Step, calibration
-from model import train
+from model import score, train
 from model.fitting import native
 from model.inputs import Inputs
 from model.registry import champion, connect
@@ -142,13 +142,34 @@ def test_groups_of_the_holdout_are_not_learned_from(make: Make) -> None:
 
 
 @pytest.mark.parametrize(("task", "least"), [("regression", ("r2", 0.5)), ("ranking", ("ndcg", 0.8))])
-def test_numbers_and_rankings_are_learned_too(make: Make, task: str, least: tuple[str, float]) -> None:
+def test_numbers_and_rankings_are_learned_and_scored(
+    make: Make, spark: SparkSession, task: str, least: tuple[str, float]
+) -> None:
     changes: dict[str, Any] = {"rank_within": ["origin"]} if task == "ranking" else {}
     lakehouse = make(task=task, **changes)
     train.run(lakehouse, lakehouse.config.models["late"], NIGHT)
     (row,) = lakehouse.tables.read(TRAININGS).collect()
     metric, value = least
     assert row["metrics"]["holdout"][metric] > value
+    tonight = (
+        rows(spark, task).where(F.col("as_of") == F.lit(NIGHT - timedelta(days=1))).drop("label", "label_known_at")
+    )
+    asked = tonight.drop("training_as_of").withColumns({"z": F.col("carrier") == "UA", "as_of": F.lit(NIGHT)})
+    lakehouse.tables.replace("gold.late_inputs", asked, slice_of={"as_of": [NIGHT]})
+    score.run(lakehouse, lakehouse.config.models["late"], NIGHT)
+    predictions = lakehouse.tables.read("gold.late_predictions").join(asked.select("id", "origin"), "id").collect()
+    assert len(predictions) == 40
+    if task == "regression":
+        numbers = [found["score"] for found in predictions]
+        assert min(numbers) < 0
+        assert max(numbers) > 1
+    else:
+        for origin in ("EWR", "JFK"):
+            ranked = sorted(
+                (found for found in predictions if found["origin"] == origin), key=lambda found: found["rank"]
+            )
+            assert [found["rank"] for found in ranked] == [*range(1, 21)]
+            assert [found["score"] for found in ranked] == sorted((found["score"] for found in ranked), reverse=True)
     assert "Predicted and actual" in page_of(lakehouse, "late", 1).read_text()
 
 

@@ -35,9 +35,17 @@ def test_artifact_is_two_files_that_are_the_same_each_time(tmp_path: Path) -> No
         "model": "late_arrival",
         "trees_sha256": hashlib.sha256(TRAINED.booster).hexdigest(),
         "best_iteration": 41,
-        "inputs": {"names": ["carrier", "hour"], "categories": {"carrier": ["AA", "UA", "Ünï"]}},
+        "inputs": {"names": ["carrier", "hour"], "categories": {"carrier": ["AA", "UA", "Ünï"]}, "encodings": {}},
         "about": TRAINED.about,
     }
+
+
+def test_artifact_from_before_there_were_encodings_still_loads(tmp_path: Path) -> None:
+    TRAINED.save(tmp_path)
+    recipe = json.loads((tmp_path / RECIPE).read_text())
+    del recipe["inputs"]["encodings"]
+    (tmp_path / RECIPE).write_text(json.dumps(recipe))
+    assert load(tmp_path) == TRAINED
 
 
 def test_load_refuses_trees_that_are_not_those_of_the_recipe(tmp_path: Path) -> None:

@@ -55,10 +55,13 @@ def test_predict_of_no_rows_is_no_rows(spark: SparkSession, booster: xgb.Booster
     assert scored.collect() == []
 
 
-def test_finite_count_counts_probabilities(spark: SparkSession) -> None:
+@pytest.mark.parametrize(("probability", "count"), [(True, 3), (False, 5)])
+def test_finite_count_counts_what_a_score_may_be(spark: SparkSession, count: int, *, probability: bool) -> None:
     rows = [(0.0,), (1.0,), (0.5,), (1.5,), (-0.1,), (float("nan"),), (float("inf"),), (None,)]
     frame = spark.createDataFrame(rows, "score double")
-    assert frame.agg(finite_count().alias("finite"), F.count("*").alias("rows")).collect() == [(3, 8)]
+    assert frame.agg(finite_count(probability=probability).alias("finite"), F.count("*").alias("rows")).collect() == [
+        (count, 8)
+    ]
 
 
 def test_check_scores_refuses_anything_but_one_score_each() -> None:
