@@ -113,6 +113,12 @@ def facts(lakehouse: Lakehouse, model: Model, training: Training) -> page.Traini
     )  # fmt: skip
 
 
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{name}: {each}" for name, each in value.items()) + ")"
+    return "(" + ", ".join(map(str, value)) + ")" if isinstance(value, list) else str(value)
+
+
 def _about(training: Training) -> dict[str, str]:
     about, fitted = training.trained.about, training.fitted
     changed = {name: value for name, value in about["parameters"].items() if value not in (None, [], {}, False)}
@@ -120,7 +126,7 @@ def _about(training: Training) -> dict[str, str]:
         "Training set": f"{about['training_table']}, Delta version {about['training_version']}, "
         f"content {about.get('content_hash') or 'not noted'}",
         "Trees": f"{training.trained.best_iteration + 1}, SHA-256 {training.trained.sha256}",
-        "Parameters": ", ".join(f"{name} {value}" for name, value in changed.items()),
+        "Parameters": ", ".join(f"{name} {_words(value)}" for name, value in changed.items()),
         "Path": f"{fitted.path}: {fitted.why}; {fitted.seconds:.1f} s",
         "Code": f"assay {about['code']}, commit {about.get('commit') or 'not known'}, packages {about.get('packages')}",
         "Run": training.run_id,

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from assay.report import text
 from assay.report.night import CalibrationBin
-from assay.report.plots import NO_CHART
+from assay.report.plots import NO_CHART, apart
 from assay.report.svg import Axis, Canvas, axis, path
 
 BINS = 10
@@ -84,13 +84,18 @@ def losses(found: Mapping[str, Sequence[float]]) -> Markup:
         return NO_CHART
     canvas = Canvas(400, 300, "Loss after each round of boosting.")
     rounds = max(len(values) for values in there.values())
-    x = axis([1, max(rounds, 2)], 46, 300)
+    right = 270
+    x = axis([1, max(rounds, 2)], 46, right)
     y = axis([value for values in there.values() for value in values], 256, 34, low=None, at_most=4)
-    canvas.rows(y, 46, 300, "loss")
+    canvas.rows(y, 46, right, "loss")
+    ends: list[tuple[float, str, str]] = []
     for split, values in there.items():
         css = "model" if split == "validation" else "baseline"
         canvas.add("polyline", f"line {css}", points=path([(x(n + 1), y(v)) for n, v in enumerate(values)]))
-        canvas.write(f"{split} {values[-1]:.3f}", 304, y(values[-1]) + 4, f"direct {css}")
+        ends.append((y(values[-1]), f"{split} {values[-1]:.3f}", f"direct {css}"))
+    ends.sort()
+    for (_, words, css), up in zip(ends, apart([end[0] for end in ends], 15), strict=True):
+        canvas.write(words, right + 4, up + 4, css)
     canvas.bottom(x, 300, "round")
     return canvas.markup()
 
@@ -113,7 +118,8 @@ def calibration(steps: Sequence[Step]) -> tuple[CalibrationBin, ...]:
 
 def _square(label: str, across: str, up: str) -> tuple[Canvas, Axis, Axis]:
     canvas = Canvas(400, 360, label)
-    x, y = axis([0.0, 1.0], 46, 390), axis([0.0, 1.0], 316, 34)
+    shares = [0.0, 0.5, 1.0]
+    x, y = axis(shares, 46, 390), axis(shares, 316, 34)
     canvas.rows(y, 46, 390, up)
     canvas.bottom(x, 360, across)
     return canvas, x, y

@@ -169,13 +169,13 @@ def lines(
             canvas.add("circle", f"{dot} {css}", f"{day}: {name} {v:.3f}", cx=at, cy=up, r=radius)
         ends += [(up, f"{name} {v:.3f}", f"direct {css}") for _, up, v, _ in there[-1:]]
     ends.sort()
-    for (_, words, css), up in zip(ends, _apart([end[0] for end in ends], 15), strict=True):
+    for (_, words, css), up in zip(ends, apart([end[0] for end in ends], 15), strict=True):
         canvas.write(words, right + 4, up + 4, css)
     _days(canvas, nights, left, pitch, height - 7)
     return canvas.markup()
 
 
-def _apart(places: Sequence[float], least: float) -> list[float]:
+def apart(places: Sequence[float], least: float) -> list[float]:
     """Ascending places, moved up and down until neighbours are at least so far apart."""
     moved = list(places)
     for n in range(1, len(moved)):

@@ -77,6 +77,15 @@ def seconds(value: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+COUNTS = ("rows", "positives", "groups")
+"""Metrics that are numbers of things."""
+
+
+def measured(name: str, value: float | None) -> str:
+    """A metric's value: a count as one, however small."""
+    return count(value) if name in COUNTS else metric(value)
+
+
 def metric(value: float | None) -> str:
     """0.68512 -> `0.685`; a whole number from 100 up is a count: 38112 -> `38,112`."""
     if value is None or not known(value):

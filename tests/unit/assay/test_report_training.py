@@ -1,0 +1,69 @@
+"""The page of a training: what it says, and its curves."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from assay.report.curves import Step, losses, precision_recall, roc
+from assay.report.night import GateRow
+from assay.report.plots import NO_CHART
+from assay.report.training import ImportanceRow, SliceRow, TrainingFacts, render
+
+AT = datetime(2013, 3, 1, tzinfo=UTC)
+STEPS = (Step(0.1, 10, 0.0), Step(0.4, 10, 5.0), Step(0.9, 10, 10.0))
+FACTS = TrainingFacts(
+    "flights", "late", "Will it be <late>?", 3, AT, AT, "refused", {"holdout": (AT, AT)},
+    {"holdout": {"auc": 0.68, "rows": 35.0, "log_loss": float("nan")}}, "auc", probability=True,
+    gates=(GateRow("auc", 0.68, None, passed=False, why="auc is 0.68"),), steps=STEPS,
+    slices=(SliceRow("origin", None, {"rows": 9.0}), SliceRow("origin", "A&B", {"rows": 26.0})),
+    importance=(ImportanceRow("hour", 0.9, 0.4),), losses={"train": [0.7, 0.6], "validation": [0.7, 0.65]},
+    about={"Run": "abc"},
+)  # fmt: skip
+
+
+def points(svg: str) -> list[tuple[float, float]]:
+    """The places of the first line of a chart."""
+    found = re.search(r'<polyline[^>]* points="([^"]+)"', svg)
+    assert found is not None
+    pairs = [tuple(map(float, pair.split(","))) for pair in found.group(1).split()]
+    return [(x, y) for x, y in pairs]
+
+
+def test_page_says_what_failed_and_what_there_is_of_each_slice() -> None:
+    page = render(FACTS)
+    told = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    for words in ("Not passed: auc.", "Will it be &lt;late&gt;?", "origin is missing", "origin = A&amp;B", "rows 35"):
+        assert words in told
+    assert page == render(FACTS)
+    assert not re.search(r"(src|href)=\"https?:", page)
+
+
+@pytest.mark.parametrize("probability", [True, False])
+def test_page_of_a_training_without_a_holdout_is_a_page(*, probability: bool) -> None:
+    page = render(replace(FACTS, probability=probability, metrics={}, steps=(), slices=(), importance=(), losses={}))
+    assert "The model has no holdout" in page
+
+
+def test_roc_goes_through_the_shares_found_at_each_threshold() -> None:
+    # at 0.9: 10 of 15 found, none of 15 wrongly; at 0.4: 15 and 5; at the end all
+    left, right, low, high = 46, 390, 316, 34
+    expected = [(0, 0), (0, 10 / 15), (5 / 15, 1), (1, 1)]
+    wanted = [(left + x * (right - left), low + y * (high - low)) for x, y in expected]
+    for found, place in zip(points(roc(STEPS)), wanted, strict=True):
+        assert found == pytest.approx(place, abs=0.01)
+
+
+def test_precision_and_recall_at_each_threshold() -> None:
+    left, right, low, high = 46, 390, 316, 34
+    expected = [(10 / 15, 1), (1, 15 / 20), (1, 15 / 30)]
+    wanted = [(left + x * (right - left), low + y * (high - low)) for x, y in expected]
+    for found, place in zip(points(precision_recall(STEPS)), wanted, strict=True):
+        assert found == pytest.approx(place, abs=0.01)
+
+
+def test_curves_of_one_class_or_of_nothing_are_none() -> None:
+    assert roc((Step(0.1, 10, 0.0),)) == roc((Step(0.1, 10, 10.0),)) == NO_CHART
+    assert precision_recall((Step(0.1, 10, 0.0),)) == NO_CHART
+    assert losses({"train": []}) == NO_CHART
