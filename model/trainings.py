@@ -48,7 +48,7 @@ class Training:
     gates: tuple[GateResult, ...]
     version: int
     fate: str
-    """`champion`, `challenger` or `refused`."""
+    """`champion` or `refused`."""
 
     trained_at: datetime
 

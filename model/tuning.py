@@ -19,9 +19,9 @@ from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
 from assay.ledger import key_of
 from model.fitting import native
-from model.fitting.fitted import check_learnable, prepared
 from model.fitting.parameters import parameters
 from model.fitting.plan import plan
+from model.fitting.rows import check_learnable, prepared
 from model.inputs import Inputs, fit, names_of
 from model.split import TRAIN, VALIDATION, with_split
 from model.tasks import TASKS

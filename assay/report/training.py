@@ -42,7 +42,7 @@ class TrainingFacts:
     as_of: datetime
     trained_at: datetime
     fate: str
-    """`champion`, `challenger` or `refused`."""
+    """`champion` or `refused`."""
 
     ranges: Mapping[str, tuple[datetime, datetime]]
     """Split -> its first and last night."""

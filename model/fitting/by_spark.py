@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from assay.config import Model
-from model.fitting.fitted import GROUP, IS_VALIDATION, LABEL, WEIGHT, learned_columns
+from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, learned_columns
 from model.inputs import Inputs
 
 

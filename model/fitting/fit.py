@@ -6,9 +6,10 @@ from pyspark.sql import DataFrame
 
 from assay.config import Model
 from model.fitting import by_spark, native
-from model.fitting.fitted import Fitted, check_learnable, prepared
+from model.fitting.fitted import Fitted
 from model.fitting.parameters import parameters
 from model.fitting.plan import plan
+from model.fitting.rows import check_learnable, prepared
 from model.inputs import Inputs
 
 

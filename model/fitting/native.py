@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
 from assay.config import Model
-from model.fitting.fitted import GROUP, IS_VALIDATION, LABEL, WEIGHT, learned_columns
+from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, learned_columns
 from model.inputs import Inputs
 
 BATCH_ROWS = 500_000

@@ -15,7 +15,8 @@ from assay.config.model import Model
 from assay.errors import ModelError
 from model.fitting import native
 from model.fitting.fit import fit_trees
-from model.fitting.fitted import Fitted, check_learnable, prepared
+from model.fitting.fitted import Fitted
+from model.fitting.rows import check_learnable, prepared
 from model.inputs import Inputs, fit
 
 NIGHT = datetime(2013, 3, 1, tzinfo=UTC)
