@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 RUNS = "ops.runs"
 FILES = "ops.files"
 """What was delivered and what became of it, a row per file or landing; bronze writes it."""
+GATES = "ops.gates"
+"""What each gate said of each training, a row per gate; model writes it."""
 _TARGET = "struct<target: string, key: string, table: string, version: bigint>"
 _METRIC = "struct<target: string, batch: int, metric: string, label: string, value: double>"
 SCHEMA = f"""

@@ -82,19 +82,19 @@ def row_expression(text: str, columns: Iterable[str]) -> Column:
     Raises:
         NotAllowedError: It is not SQL, or has a column, a function or a construct that it may not have.
     """
-    _check(text, tuple(columns))
+    check_expression(text, tuple(columns), FUNCTIONS, "an expression over the values of one row")
     return F.expr(text)
 
 
 @lru_cache(maxsize=4096)
-def _check(text: str, columns: tuple[str, ...]) -> None:
+def check_expression(text: str, columns: tuple[str, ...], functions: frozenset[str], expected: str) -> None:
     """Raise unless the expression is allowed; asked once for each, as every step through Spark's tree takes time."""
     known = {name.lower() for name in columns}
     for node in nodes(_parsed(text)):
         kind = str(node.nodeName())
         if kind not in KINDS:
-            raise NotAllowedError(f"{text} ({kind})", "an expression over the values of one row")
-        check_node(node, kind, text, FUNCTIONS)
+            raise NotAllowedError(f"{text} ({kind})", expected)
+        check_node(node, kind, text, functions)
         if kind == "UnresolvedAttribute" and (column := dotted(node.nameParts())).lower() not in known:
             raise NotAllowedError(f"the column {column}", nearest(column, columns))
 

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyspark.errors import ParseException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from assay.errors import nearest
 from assay.sql_expression import (
     FUNCTIONS,
     KINDS,
     NotAllowedError,
+    check_expression,
     check_node,
     dotted,
     first_line,
@@ -75,6 +77,20 @@ def query(spark: SparkSession, text: str, tables: Iterable[str]) -> DataFrame:
         raise NotAllowedError(first_line(error), "a select over " + ", ".join(sorted(tables))) from error
     _check(tree, text, {name.lower() for name in tables})
     return spark.sql(text)
+
+
+def aggregate_expression(text: str, columns: Iterable[str]) -> Column:
+    """A SQL expression that makes one value of many rows, as a column.
+
+    Args:
+        text: The expression.
+        columns: Names that it may use.
+
+    Raises:
+        NotAllowedError: It is not SQL, or has a column, a function or a construct that it may not have.
+    """
+    check_expression(text, tuple(columns), FUNCTIONS | AGGREGATES, "an expression over the rows' columns")
+    return F.expr(text)
 
 
 def _check(tree: Any, text: str, tables: set[str]) -> None:

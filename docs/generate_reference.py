@@ -5,7 +5,7 @@ import argparse
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +17,9 @@ from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
 from model.gates import GATES
+from model.gates.metric import MetricLimits
+from model.gates.record import SCHEMA as GATES_SCHEMA
+from model.tasks import TASKS
 from silver import accepted, baseline
 from silver.metrics import METRICS, Metric
 
@@ -173,7 +176,7 @@ def _registries() -> Iterator[str]:
             for name, found in AGGREGATES.items()
         ],
     )
-    yield "## Gates\n\nEach takes `min`, `max` or both, over the holdout.\n\n" + _registry("gate", GATES)
+    yield from _gates()
     yield "## Metrics of a baseline\n\n" + _table(
         ("metric", "of", "floor", "meaning"),
         [
@@ -188,6 +191,19 @@ def _registries() -> Iterator[str]:
     yield "## File formats\n\n" + _table(("the file's name ends in", "format"), rows)
 
 
+def _gates() -> Iterator[str]:
+    yield (
+        "## Gates\n\nOf `gates` in a model's file, by name. One that is wanted twice gets a word after a dot: `fairness.carrier`. "
+        "A gate that cannot be evaluated has failed. [How to choose them](gates.md)."
+    )
+    for task, kind in TASKS.items():
+        yield f"### Metrics of the holdout, task {task}\n\n{', '.join(f'`{name}`' for name in kind.metrics)}: each is a gate.\n"
+    yield _keys(MetricLimits.model_json_schema(), {})
+    for name, found in sorted(GATES.items()):
+        if found.settings is not MetricLimits:
+            yield f"### `{name}`\n\n{_summary(found.judge)}\n\n{_keys(found.settings.model_json_schema(), {})}"
+
+
 def _floor(one: Metric) -> str:
     share = f"{one.floor:.0%}"
     return {
@@ -197,10 +213,6 @@ def _floor(one: Metric) -> str:
     }[one.scale]
 
 
-def _registry(what: str, known: Mapping[str, Callable[..., Any]]) -> str:
-    return _table((what, "meaning"), [(f"`{name}`", _summary(function)) for name, function in known.items()])
-
-
 def _ops() -> Iterator[str]:
     yield "## The ledger's tables"
     tables = (
@@ -208,6 +220,7 @@ def _ops() -> Iterator[str]:
         ("`ops.files`: a row per file, or landing of a table, that was seen and does not wait", seen.FILES_SCHEMA),
         ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
+        ("`ops.gates`: a row per gate of a training", GATES_SCHEMA),
         (
             "`ops.leases`: a row per lease that was taken, and one without a stage for each holder that has done",
             lease.SCHEMA,

@@ -17,20 +17,24 @@ from assay.ledger import Outcome
 from gold import datasets
 from jobs.common import night, open_from, show
 from model import train
+from model.gates import check_gates
 
 
 def train_model(lakehouse: Lakehouse, model: Model, as_of: datetime) -> list[Outcome]:
-    """Write a model's training set as of a night and train on it."""
+    """Write a model's training set as of a night and train on it; wrong gates are told before anything is done."""
+    check_gates(model)
     return [datasets.run_training(lakehouse, model, as_of), train.run(lakehouse, model, as_of)]
 
 
 def check_promoted(model: Model, outcome: Outcome) -> None:
     """Raise GateError if a training did not pass its gates."""
     if not outcome.total("promoted"):
+        failed = [each.label for each in outcome.metrics if each.metric == "gate_passed" and not each.value]
+        told = [" ".join(note.split()) for note in outcome.notes if "FAILED" in note]
         raise GateError(
-            f"The training of {model.name} did not pass its gates and was not promoted.",
+            f"The training of {model.name} was not promoted: it did not pass {', '.join(failed)}.",
             where=model.at("gates"),
-            found="; ".join(note for note in outcome.notes if "FAILED" in note),
+            found="; ".join(told),
             do="the champion, if there is one, stays; look at the training in MLflow",
         )
 

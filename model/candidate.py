@@ -1,6 +1,6 @@
 """A trained model before anyone has judged it, with the rows that it is judged by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame
 from assay.config import Model
 from assay.lakehouse import Lakehouse
 from model.artifact import Artifact
+from assay.report.training import SliceRow
 from model.registry import Champion
 from model.tasks import Metrics
 
@@ -23,12 +24,16 @@ class Candidate:
     metrics: Mapping[str, Metrics]
     """Split -> metrics; a split without rows is not there."""
 
+    slices: Sequence[SliceRow]
+    """The holdout's metrics per value of the model's `slices`."""
+
     scored: DataFrame
     """The training set with `split` and the candidate's `score`, held in memory: all columns of the spine, the label,
     and the inputs as they are in `gold.<model>_training`."""
 
     champion: Champion | None
-    """The version that scores now."""
+    """The version that scores now; None before there is one, and where no gate looks at it."""
 
     inputs: DataFrame | None
-    """What the newest night before the training was scored on, a slice of `gold.<model>_inputs`; None before the first."""
+    """What the newest night before the training was scored on, a slice of `gold.<model>_inputs`; None before the first, and where
+    no gate looks at it."""

@@ -16,11 +16,14 @@ from assay.stages import run_stage
 from assay.tables import quoted
 from model import trainings
 from model.artifact import Artifact
+from model.candidate import Candidate
 from model.evaluation import evaluation
 from model.fitting.fit import fit_trees
-from model.gates import check_gates, judge
+from model.gates import asks_for, check_gates, judge
+from model.gates.record import newest_inputs, record_gates
 from model.inputs import fit, names_of
 from model.predict import predict
+from model.registry import champion
 from model.split import HOLDOUT, TRAIN, VALIDATION, assign, with_split
 from model.tasks.ranking import GROUP
 from model.tracking import log_training, publish
@@ -45,6 +48,8 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     table = f"gold.{model.name}_training"
     version = lakehouse.tables.version(table) if lakehouse.tables.exists(table) else None
     rows = lakehouse.tables.read(table, version).where(F.col("training_as_of") == F.lit(outcome.as_of))
+    check_gates(model, rows)
+    current = champion(lakehouse, model) if asks_for(model, "champion") else None
     nights = _nights(rows)
     ranges = assign(nights, model.split)
     key = key_of("train", model.name, model.xgboost.model_dump(mode="json"), model.tune, version)
@@ -70,7 +75,8 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
         trained = Artifact(model.name, fitted.booster, fitted.best_iteration, inputs, about)
         with held(predict(_ranked(parts, model), trained.booster, trained.best_iteration, inputs)) as scored:
             found = evaluation(model, trained, scored)
-            gates = judge(model.gates, found.splits.get(HOLDOUT))
+            newest = newest_inputs(lakehouse, model, outcome.as_of) if asks_for(model, "drift") else None
+            gates = judge(Candidate(lakehouse, model, trained, found.splits, found.slices, scored, current, newest))
     finally:
         parts.unpersist()
     registered = log_training(lakehouse, model, trained, found, gates, tuned.trials)
@@ -78,6 +84,7 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
         outcome.run_id, outcome.as_of, trained, fitted, found, tuple(gates), registered.version,
         "champion" if all(gate.passed for gate in gates) else "refused", datetime.now(UTC),
     )  # fmt: skip
+    record_gates(lakehouse, model, outcome, gates, registered.version)
     trainings.write(lakehouse, model, training)
     publish(lakehouse, model, registered.mlflow_run, training)
     outcome.targets.append(Target(model.name, key, f"models:/{model.name}", registered.version))
@@ -88,9 +95,6 @@ def _tell(model: Model, training: Training, outcome: Outcome) -> None:
     """What a training found, in the run's numbers and notes."""
     for split, metrics in training.found.splits.items():
         outcome.metrics += [Metric(model.name, metric, value, split) for metric, value in metrics.items()]
-    for gate in training.gates:
-        outcome.measure(model.name, label=gate.gate, gate=gate.value, gate_passed=float(gate.passed))
-        outcome.notes.append(f"gate {gate.gate}: {'passed' if gate.passed else 'FAILED'}, {gate.why}")
     trees = training.trained.best_iteration + 1
     outcome.measure(model.name, promoted=float(training.fate == "champion"), version=training.version, trees=trees)
     outcome.notes.append(f"trained by the {training.fitted.path} path: {training.fitted.why}")

@@ -104,7 +104,7 @@ def facts(lakehouse: Lakehouse, model: Model, training: Training) -> page.Traini
     return page.TrainingFacts(
         lakehouse.name, model.name, model.description, training.version, training.as_of, training.trained_at,
         training.fate, ranges, found.splits, TASKS[model.task].main, TASKS[model.task].probability,
-        gates=tuple(GateRow(gate.gate, gate.value, None, gate.passed, gate.why) for gate in training.gates),
+        gates=tuple(GateRow(gate.gate, gate.value, gate.limit, gate.passed, gate.why) for gate in training.gates),
         steps=tuple(found.curve),
         slices=tuple(found.slices),
         importance=tuple(found.importance),

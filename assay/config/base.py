@@ -76,6 +76,11 @@ class Document(Config):
         self._origin = origin
         return self
 
+    @property
+    def origin(self) -> Origin:
+        """The file that it was read from."""
+        return self._origin
+
     def at(self, *path: str | int) -> str:
         """Where a key of this document stands, for an error message."""
         return self._origin.at(*path)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from assay.config.base import Document, Origin
+from assay.config.base import Config, Document, Origin
 from assay.config.environment import Environment
 from assay.config.features import FeatureTable
 from assay.config.lakehouse import LakehouseConfig, LakehouseFile
@@ -21,6 +21,7 @@ from assay.errors import ConfigError, nearest
 from assay.paths import refuse_link_out
 from assay.redaction import hide_secrets_of, without_login
 
+C = TypeVar("C", bound=Config)
 D = TypeVar("D", bound=Document)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -119,19 +120,47 @@ def _read_folder(folder: Path, kind: type[D], root: Path) -> dict[str, D]:
     return {path.stem: read_document(path, kind, name=path.stem) for path in files}
 
 
+def read_part(document: Document, kind: type[C], data: object, *path: str | int) -> C:
+    """A part of a document that the document leaves to others to type, as its model.
+
+    Args:
+        document: The document.
+        kind: The part's model.
+        data: What stands there.
+        path: The keys that lead to it.
+
+    Raises:
+        ConfigError: It is not what the model says: file, line, key, and the nearest valid name.
+    """
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise _invalid(error, document.origin, path) from error
+
+
 def _validate(data: dict[str, Any], kind: type[D], origin: Origin, *, show: bool = True) -> D:
     """The typed document; the error shows the value met only where it can be no secret."""
     try:
         return kind.model_validate(data).located(origin)
     except ValidationError as error:
-        first = _most_telling(error.errors(include_url=False), origin)
-        told = first["msg"].removeprefix("Value error, ")
-        hidden = not show or first["type"] in ("missing", "unknown_key", "value_error")
-        raise ConfigError(
-            f"The configuration is not valid: {told}{'' if told.endswith(('.', '?')) else '.'}",
-            where=origin.at(*_path(first, origin)),
-            found=None if hidden else _short(first["input"]),
-        ) from error
+        raise _invalid(error, origin, show=show) from error
+
+
+def _invalid(
+    error: ValidationError, origin: Origin, path: tuple[str | int, ...] = (), *, show: bool = True
+) -> ConfigError:
+    """What is wrong with a document, or with the part of it that a path leads to."""
+    errors = error.errors(include_url=False)
+    for each in errors:
+        each["loc"] = (*path, *each["loc"])
+    first = _most_telling(errors, origin)
+    told = first["msg"].removeprefix("Value error, ")
+    hidden = not show or first["type"] in ("missing", "unknown_key", "value_error")
+    return ConfigError(
+        f"The configuration is not valid: {told}{'' if told.endswith(('.', '?')) else '.'}",
+        where=origin.at(*_path(first, origin)),
+        found=None if hidden else _short(first["input"]),
+    )
 
 
 def _path(error: ErrorDetails, origin: Origin) -> tuple[str | int, ...]:

@@ -55,7 +55,7 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         lakehouse, partial(feeds_of, lakehouse, as_of, numbers), partial(rejects_of, lakehouse, as_of, numbers)
     )
     stages = tuple(_stage(run, numbers) for run in runs)
-    block = _model(model, trained) if model else None
+    block = _model(lakehouse, model, trained) if model else None
     return NightReport(
         lakehouse=lakehouse.name,
         description=lakehouse.config.file.description,
@@ -193,21 +193,30 @@ def _last_training(recent: DataFrame, model: str) -> Any:
     )
 
 
-def _model(model: Model, run: Any) -> ModelBlock | None:
+def _model(lakehouse: Lakehouse, model: Model, run: Any) -> ModelBlock | None:
     if run is None:
         return None
     splits = {}
-    gates = []
     values = {(m["metric"], m["label"]): m["value"] for m in run["metrics"]}
     for split in ("train", "validation", "holdout"):
         names = ("rows", "auc", "log_loss", "brier", "calibration_error")
         splits[split] = {name: values[name, split] for name in names if (name, split) in values}
-    for name, limits in model.gates.items():
-        for limit in limits.values():
-            passed = bool(values.get(("gate_passed", name)))
-            gates.append(GateRow(name, values.get(("gate", name)), float(limit), passed))
     version = int(values.get(("version", ""), 0))
-    return ModelBlock(model.name, version, run["as_of"].replace(tzinfo=UTC), splits, tuple(gates))
+    gates = _gates(lakehouse, run["run_id"], model.name)
+    return ModelBlock(model.name, version, run["as_of"].replace(tzinfo=UTC), splits, gates)
+
+
+def _gates(lakehouse: Lakehouse, run_id: str, model: str) -> tuple[GateRow, ...]:
+    """What each gate said of a training, those first that it did not pass."""
+    if not lakehouse.tables.exists(ledger.GATES):
+        return ()
+    rows = (
+        lakehouse.tables.read(ledger.GATES)
+        .where((F.col("run_id") == run_id) & (F.col("model") == model))
+        .orderBy("passed", "gate")
+        .collect()
+    )
+    return tuple(GateRow(row["gate"], row["value"], row["limit"], row["passed"], row["why"]) for row in rows)
 
 
 def _scores(lakehouse: Lakehouse, model: Model | None, as_of: datetime) -> Scores | None:

@@ -104,7 +104,7 @@ class GateRow:
 
     gate: str
     value: float | None
-    limit: float | None
+    limit: str
     passed: bool
     why: str = ""
 

@@ -5,12 +5,32 @@ from model.tasks.task import Metrics, Task
 
 TASKS = {
     "binary": Task(
-        "binary:logistic", "logloss", "auc", greater_is_better=True, probability=True, evaluate=binary.evaluate
+        "binary:logistic",
+        "logloss",
+        "auc",
+        greater_is_better=True,
+        probability=True,
+        metrics=binary.METRICS,
+        evaluate=binary.evaluate,
     ),
     "regression": Task(
-        "reg:squarederror", "rmse", "rmse", greater_is_better=False, probability=False, evaluate=regression.evaluate
+        "reg:squarederror",
+        "rmse",
+        "rmse",
+        greater_is_better=False,
+        probability=False,
+        metrics=regression.METRICS,
+        evaluate=regression.evaluate,
     ),
-    "ranking": Task("rank:ndcg", "ndcg", "ndcg", greater_is_better=True, probability=False, evaluate=ranking.evaluate),
+    "ranking": Task(
+        "rank:ndcg",
+        "ndcg",
+        "ndcg",
+        greater_is_better=True,
+        probability=False,
+        metrics=ranking.METRICS,
+        evaluate=ranking.evaluate,
+    ),
 }
 
 __all__ = ["TASKS", "Metrics", "Task"]

@@ -6,6 +6,7 @@ from pyspark.sql import functions as F
 from model.tasks.task import Metrics
 
 BINS = 10
+METRICS = ("positives", "auc", "log_loss", "brier", "calibration_error")
 
 
 def evaluate(scored: DataFrame, split: str = "split") -> dict[str, Metrics]:

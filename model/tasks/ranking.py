@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from model.tasks.task import Metrics
 
+METRICS = ("groups", "ndcg", "ndcg_10", "mrr")
 GROUP = "rank_group"
 """The column of scored rows that says which are ranked among each other."""
 

@@ -7,6 +7,8 @@ from pyspark.sql import functions as F
 
 from model.tasks.task import Metrics
 
+METRICS = ("rmse", "mae", "bias", "r2")
+
 
 def evaluate(scored: DataFrame, split: str = "split") -> dict[str, Metrics]:
     """Metrics per split, all but `r2` in the label's unit: `rows`, `rmse`, `mae`, `bias` (score - label), `r2`.

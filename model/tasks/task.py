@@ -28,5 +28,8 @@ class Task:
     probability: bool
     """Whether a score lies between 0 and 1."""
 
+    metrics: tuple[str, ...]
+    """What `evaluate` tells beside `rows`."""
+
     evaluate: Callable[[DataFrame, str], dict[str, Metrics]]
     """Metrics of rows with `label` and `score`, per value of the named column."""

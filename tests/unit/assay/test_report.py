@@ -100,8 +100,8 @@ FULL = replace(
             "validation": {"auc": 0.6932, "log_loss": 0.4604, "brier": 0.1461},
         },
         (
-            GateRow("min_auc", 0.6871, 0.6, True, "holdout AUC is at least 0.6"),
-            GateRow("beats_baseline", 0.6871, 0.6614, True, "holdout AUC is above the baseline's"),
+            GateRow("min_auc", 0.6871, "at least 0.6", True, "holdout AUC is at least 0.6"),
+            GateRow("beats_baseline", 0.6871, "at least 0.661", True, "holdout AUC is above the baseline's"),
         ),
         {"holdout": {"auc": 0.6614, "log_loss": 0.4801}},
     ),
@@ -268,7 +268,7 @@ def test_render_shows_a_failed_audit_with_what_differs() -> None:
 
 def test_render_shows_a_gate_that_was_not_passed() -> None:
     assert FULL.model is not None
-    model = replace(FULL.model, gates=(GateRow("min_auc", None, 0.6, False, "no holdout AUC"),))
+    model = replace(FULL.model, gates=(GateRow("min_auc", None, "at least 0.6", False, "no holdout AUC"),))
     page = Page(render(replace(FULL, model=model)))
     assert "Gates not passed: min_auc." in page["model"]
     assert "no holdout AUC" in page["model"]
@@ -311,7 +311,7 @@ def test_render_escapes_everything_from_the_data() -> None:
             stages=(StageRow(evil, "failed", 1.0, error=evil),),
             feeds=(FeedRow(evil, 1, 1, 1, 0, 0),),
             feature_tables=(FeatureRow(evil, 1),),
-            model=ModelBlock(evil, evil, None, {evil: {evil: 1.0}}, (GateRow(evil, 1, 1, True, evil),)),
+            model=ModelBlock(evil, evil, None, {evil: {evil: 1.0}}, (GateRow(evil, 1, evil, True, evil),)),
             links={evil: f"x.html?{evil}", "trap": "javascript:alert(1)"},
         )
     )

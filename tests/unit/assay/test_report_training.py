@@ -16,7 +16,7 @@ STEPS = (Step(0.1, 10, 0.0), Step(0.4, 10, 5.0), Step(0.9, 10, 10.0))
 FACTS = TrainingFacts(
     "flights", "late", "Will it be <late>?", 3, AT, AT, "refused", {"holdout": (AT, AT)},
     {"holdout": {"auc": 0.68, "rows": 35.0, "log_loss": float("nan")}}, "auc", probability=True,
-    gates=(GateRow("auc", 0.68, None, passed=False, why="auc is 0.68"),), steps=STEPS,
+    gates=(GateRow("auc", 0.68, "at least 0.7", passed=False, why="auc is 0.68"),), steps=STEPS,
     slices=(SliceRow("origin", None, {"rows": 9.0}), SliceRow("origin", "A&B", {"rows": 26.0})),
     importance=(ImportanceRow("hour", 0.9, 0.4),), losses={"train": [0.7, 0.6], "validation": [0.7, 0.65]},
     about={"Run": "abc"},

@@ -8,7 +8,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from assay.sql_expression import FUNCTIONS, NotAllowedError, parser, row_expression
-from assay.sql_query import AGGREGATES, NESTED, WINDOWS, _check, query
+from assay.sql_query import AGGREGATES, NESTED, WINDOWS, _check, aggregate_expression, query
 from silver.transform import register_functions
 
 COLUMNS = ("a", "b", "day", "at", "text")
@@ -74,6 +74,31 @@ def test_row_expression_refuses_all_else(spark: SparkSession, text: str, found: 
         row_expression(text, COLUMNS)
     assert caught.value.found.startswith(found)
     assert caught.value.expected == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("count(*)", 1), ("sum(a) + max(b)", 9.5), ("avg(case when a > 3 then 10 else b end)", 10.0),
+        ("count_if(a = 7) filter (where b > 0)", 1), ("count(distinct a, b)", 1), ("percentile_approx(a, 0.5)", 7),
+    ],
+)  # fmt: skip
+def test_aggregate_expression_computes_from_all_rows(spark: SparkSession, text: str, value: object) -> None:
+    assert spark.sql(ROW).agg(aggregate_expression(text, COLUMNS)).collect()[0][0] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("sum(xx)", "the column xx"), ("sum(a) + rand()", "the function rand"), ("(select max(a) from x)", "(select max(a) from x) (ScalarSubquery)"),
+        ("sum(a) over ()", "sum(a) over () (WindowExpression)"), ("max(a) filter (where b > (select 1))", "max(a) filter (where b > (select 1)) (ScalarSubquery)"),
+        ("explode(array(a))", "the function explode"), ("sum(a); drop table x", "sum(a); drop table x: [PARSE_SYNTAX_ERROR]"),
+    ],
+)  # fmt: skip
+def test_aggregate_expression_refuses_all_else(spark: SparkSession, text: str, found: str) -> None:
+    with pytest.raises(NotAllowedError) as caught:
+        aggregate_expression(text, COLUMNS)
+    assert caught.value.found.startswith(found)
 
 
 def test_every_function_of_the_lists_exists(spark: SparkSession) -> None:

@@ -17,7 +17,10 @@ MISSED = FeedRow("outcomes", files=0, landed=0, accepted=0, quarantined=0, dupli
 LOST = FeedRow("outcomes", files=1, landed=1500, accepted=300, quarantined=0, duplicates=0)
 SCORES = Scores((0.0, 1.0), (1000,), 1000)
 BELOW = ModelBlock(
-    "late_arrival", 2, None, gates=(GateRow("auc", 0.55, 0.62, passed=False), GateRow("rows", 9, 1, passed=True))
+    "late_arrival",
+    2,
+    None,
+    gates=(GateRow("auc", 0.55, "at least 0.62", passed=False), GateRow("rows", 9, "at least 1", passed=True)),
 )
 MODEL = Model.model_validate(
     {
