@@ -7,8 +7,8 @@ from pyspark.sql import DataFrame
 
 from assay.config import Model
 from assay.lakehouse import Lakehouse
-from model.artifact import Artifact
 from assay.report.training import SliceRow
+from model.artifact import Artifact
 from model.registry import Champion
 from model.tasks import Metrics
 

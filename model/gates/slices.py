@@ -9,8 +9,8 @@ from pyspark.sql import DataFrame
 
 from assay.config import Model
 from assay.errors import nearest
-from model.candidate import Candidate
 from assay.report.training import SliceRow
+from model.candidate import Candidate
 from model.gates.columns import check_column
 from model.gates.gate import Found, Limits, NotJudgedError, gate
 from model.gates.rows import holdout_metrics
