@@ -94,7 +94,7 @@ def run_demo(lakehouse: Lakehouse, progress: Progress) -> list[Night]:
             outcome = train_model(lakehouse, model, FIRST_NIGHT)[-1]
             check_promoted(model, outcome)
             for note in outcome.notes:
-                progress.console.print(f"  {note}")
+                progress.console.print(f"  {note}", no_wrap=True, overflow="ellipsis", highlight=False, markup=False)
     progress.update(task, advance=1)
     done = []
     for as_of in nights(FIRST_NIGHT, LAST_NIGHT):
