@@ -25,6 +25,7 @@ COMMANDS = {
     "features": "build the feature tables as of a night",
     "train": "train the models and promote those that pass their gates",
     "score": "write the predictions of a night",
+    "explain": "why this prediction, back to the raw files: assay explain <model> <key…> --as-of <night>",
     "nightly": "all stages of a night, in order",
     "backfill": "history in one pass: land, clean and build features for a range of nights",
     "dbt": "run dbt on the lakehouse's tables: assay dbt build",

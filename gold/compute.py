@@ -43,7 +43,7 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
     events = history.select("*", at.cast("timestamp").alias(EVENT)).where(
         " AND ".join(f"{quoted(key)} IS NOT NULL" for key in table.keys)
     )
-    events = events.where(_inside(_longest(table), table, event_time, min(as_ofs), max(as_ofs)))
+    events = events.where(inside(longest(table), table, event_time, min(as_ofs), max(as_ofs)))
     types = _types(events, table)
     for name, kind in types.items():
         AGGREGATES[table.features[name].aggregate].check(table, name, kind)
@@ -51,7 +51,7 @@ def compute(history: DataFrame, table: FeatureTable, event_time: str | None, as_
     grid = None if ages else Grid.of(as_ofs, [column.window for column in table.aggregated])
     states = {
         column: AGGREGATES[table.features[column.feature].aggregate].state(
-            _values(column, table, types[column.feature], None if grid else _inside(column.window, table, event_time))
+            _values(column, table, types[column.feature], None if grid else inside(column.window, table, event_time))
         )
         for column in table.aggregated
     }
@@ -81,9 +81,7 @@ def _of_rows(
     nights = F.array(*[F.expr(literal(as_of)) for as_of in sorted(set(as_ofs))])
     as_of = F.col(AS_OF)
     visible = (F.col("valid_from") <= as_of) & (F.col("valid_to").isNull() | (F.col("valid_to") > as_of))
-    seen = events.select("*", F.explode(nights).alias(AS_OF)).where(
-        visible & _inside(_longest(table), table, event_time)
-    )
+    seen = events.select("*", F.explode(nights).alias(AS_OF)).where(visible & inside(longest(table), table, event_time))
     return seen.groupBy(*map(quoted, table.keys), AS_OF).agg(
         *[
             made.of_rows.alias(f"{column.name}:{part}")
@@ -117,18 +115,17 @@ def needed(
 ) -> DataFrame:
     """The rows of a source's history that some feature tables can use for given as_ofs."""
     at = (F.col(quoted(event_time)) if event_time else F.col("valid_from")).cast("timestamp")
-    used = reduce(
-        or_, [_inside(_longest(table), table, event_time, min(as_ofs), max(as_ofs), at=at) for table in tables]
-    )
+    used = reduce(or_, [inside(longest(table), table, event_time, min(as_ofs), max(as_ofs), at=at) for table in tables])
     return history.where(used)
 
 
-def _longest(table: FeatureTable) -> timedelta | None:
+def longest(table: FeatureTable) -> timedelta | None:
+    """The longest window; None where one has no lower end."""
     windows = [column.window for column in table.aggregated]
     return None if None in windows else max(window for window in windows if window is not None)
 
 
-def _inside(
+def inside(
     window: timedelta | None,
     table: FeatureTable,
     event_time: str | None,
@@ -140,24 +137,29 @@ def _inside(
     """Whether an event lies in a window (None: no lower end) of the as_of, or of one between two given ones."""
     at = F.col(EVENT) if at is None else at
     end = F.lit(last or F.col(AS_OF)) - F.lit(table.delay)
-    inside = at < end if event_time else at <= end
+    ended = at < end if event_time else at <= end
     if window is None:
-        return inside
+        return ended
     start = F.lit(first or F.col(AS_OF)) - F.lit(table.delay) - F.lit(window)
-    return inside & (at >= start if event_time else at > start)
+    return ended & (at >= start if event_time else at > start)
 
 
 def _values(column: FeatureColumn, table: FeatureTable, type_: T.DataType, window: Column | None) -> Values:
     """What a column takes of the rows, in a window or in all."""
     feature = table.features[column.feature]
-    inside = F.lit(True) if window is None else window
-    if feature.where is not None:
-        inside &= F.expr(feature.where)
-    if feature.by is not None:
-        inside &= F.col(quoted(next(iter(feature.by)))) == F.lit(column.by)
-    value = F.lit(1) if feature.argument == "*" else F.expr(feature.argument)
+    value, condition = taken(column, table)
+    wanted = condition if window is None else window & condition
     order = F.struct(EVENT, "valid_from", "source_file", "source_position")
-    return Values(F.when(inside, value), type_, order, F.col(EVENT), F.col(AS_OF), feature)
+    return Values(F.when(wanted, value), type_, order, F.col(EVENT), F.col(AS_OF), feature)
+
+
+def taken(column: FeatureColumn, table: FeatureTable) -> tuple[Column, Column]:
+    """What a column takes of a row, and whether it takes it, whatever its time."""
+    feature = table.features[column.feature]
+    condition = F.lit(True) if feature.where is None else F.expr(feature.where)
+    if feature.by is not None:
+        condition &= F.col(quoted(next(iter(feature.by)))) == F.lit(column.by)
+    return F.lit(1) if feature.argument == "*" else F.expr(feature.argument), condition
 
 
 def _types(events: DataFrame, table: FeatureTable) -> dict[str, T.DataType]:
@@ -165,7 +167,7 @@ def _types(events: DataFrame, table: FeatureTable) -> dict[str, T.DataType]:
     known = [column for column in events.columns if column != EVENT]
     features = {name: feature for name, feature in table.features.items() if not feature.is_expression}
     for name, feature in features.items():
-        _check_allowed(table, name, feature, known)
+        check_allowed(table, name, feature, known)
     try:
         schema = events.select(*[column for feature in features.values() for column in _columns(feature)]).schema
     except Exception:  # noqa: BLE001  # which one it was is found below
@@ -173,7 +175,8 @@ def _types(events: DataFrame, table: FeatureTable) -> dict[str, T.DataType]:
     return dict(zip(features, [field.dataType for field in schema][::3], strict=True))
 
 
-def _check_allowed(table: FeatureTable, name: str, feature: Feature, known: Sequence[str]) -> None:
+def check_allowed(table: FeatureTable, name: str, feature: Feature, known: Sequence[str]) -> None:
+    """Raise FeatureError for an argument or a condition that is no expression over a source's columns."""
     for text in ("true" if feature.argument == "*" else feature.argument, feature.where or "true"):
         try:
             row_expression(text, known)

@@ -48,8 +48,11 @@ class Inputs:
     @property
     def read(self) -> tuple[str, ...]:
         """The columns that are read, each once."""
-        found = (self.encodings[name].column if name in self.encodings else name for name in self.names)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(map(self.column_of, self.names)))
+
+    def column_of(self, name: str) -> str:
+        """The column that an input is read from."""
+        return self.encodings[name].column if name in self.encodings else name
 
     def columns(self) -> list[Column]:
         """One double column per input; NULL for a missing value and for a category that training had not seen."""

@@ -1,46 +1,84 @@
 """Scores of rows: a booster applied to Arrow batches inside Spark tasks, the same for evaluation and for scoring."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from assay.errors import ModelError
+from assay.tables import quoted
+from model import contributions as why
 from model.inputs import Inputs
 
+_NAN = float("nan")
 
-def predict(frame: DataFrame, booster: bytes, best_iteration: int, inputs: Inputs) -> DataFrame:
+
+def predict(
+    frame: DataFrame,
+    booster: bytes,
+    best_iteration: int,
+    inputs: Inputs,
+    *,
+    keep: Sequence[str] | None = None,
+    contributions: int = 0,
+) -> DataFrame:
     """The frame with a `score` column: the probability of the label, the number, or what rows are ranked by.
 
+    A score is NaN where an input is infinite, which no tree is trained on.
+
     Args:
-        frame: Rows with the model's inputs; all columns are kept.
+        frame: Rows with the model's inputs.
         booster: The trees in XGBoost's UBJSON.
         best_iteration: The last round that counts, from 0.
         inputs: How columns become numbers.
+        keep: Columns that go with the score, all by default: each costs its way through Python.
+        contributions: How many inputs of most influence are kept too, in `contributions`, with the `bias`.
     """
     shared = frame.sparkSession.sparkContext.broadcast(booster)
-    kept = frame.columns
-    numbers = [column.alias(f"__{name}") for name, column in zip(inputs.names, inputs.columns(), strict=True)]
+    kept = frame.columns if keep is None else list(keep)
     types, count = inputs.types, len(inputs.names)
+    raw = [F.col(quoted(name)).alias(f"__raw_{name}") for name in inputs.read] if contributions else []
+    # XGBoost looks at 32 bits of a number. A missing value is NaN to it, which Arrow hands over as it lies.
+    numbers = [
+        F.coalesce(column.cast("float"), F.lit(_NAN).cast("float")).alias(f"__{name}")
+        for name, column in zip(inputs.names, inputs.columns(), strict=True)
+    ]
 
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        import numpy as np
         import xgboost as xgb
 
         model = xgb.Booster(params={"nthread": 1})
         model.load_model(bytearray(shared.value))
+        rounds = (0, best_iteration + 1)
         for batch in batches:
-            columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns[-count:]]
-            matrix = np.column_stack(columns).astype(np.float32) if batch.num_rows else np.empty((0, count), np.float32)
-            data = xgb.DMatrix(matrix, feature_types=types, enable_categorical=True, nthread=1)
-            scores = model.predict(data, iteration_range=(0, best_iteration + 1), validate_features=False)
-            arrays = [*batch.columns[:-count], pa.array(scores.astype(np.float64))]
-            yield pa.RecordBatch.from_arrays(arrays, names=[*batch.schema.names[:-count], "score"])
+            matrix, infinite = _matrix(batch.columns[-count:])
+            scores = model.inplace_predict(matrix, iteration_range=rounds, validate_features=False).astype("float64")
+            scores[infinite] = _NAN
+            columns = [*batch.columns[: len(kept)], pa.array(scores)]
+            if contributions:
+                data = xgb.DMatrix(matrix, feature_types=types, enable_categorical=True, nthread=1)
+                found = model.predict(data, pred_contribs=True, iteration_range=rounds, validate_features=False)
+                columns += why.kept(found, contributions, inputs, batch.columns[len(kept) : -count])
+            yield pa.RecordBatch.from_arrays(columns, names=schema.names)
 
-    schema = T.StructType([*frame.schema.fields, T.StructField("score", T.DoubleType())])
-    return frame.select(*kept, *numbers).mapInArrow(score, schema)
+    schema = T.StructType([*frame.select(*map(quoted, kept)).schema.fields, T.StructField("score", T.DoubleType())])
+    schema = T.StructType([*schema.fields, *(why.FIELDS if contributions else ())])
+    return frame.select(*map(quoted, kept), *raw, *numbers).mapInArrow(score, schema)
+
+
+def _matrix(columns: Sequence[pa.Array]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Numbers as the trees want them, an infinite one as NaN; and which rows have one."""
+    matrix = np.empty((len(columns[0]), len(columns)), np.float32)
+    for at, column in enumerate(columns):
+        matrix[:, at] = column.to_numpy(zero_copy_only=False)
+    infinite = np.isinf(matrix)
+    matrix[infinite] = np.nan
+    rows: NDArray[np.bool_] = np.any(infinite, axis=1)
+    return matrix, rows
 
 
 def check_scores(model: str, rows: int, keys: int, finite: int, asked: int) -> None:

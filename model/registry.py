@@ -2,10 +2,11 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.config import Model
 from assay.errors import ModelError
@@ -59,22 +60,40 @@ def tracking_uri(lakehouse: Lakehouse) -> str:
 
 def champion(lakehouse: Lakehouse, model: Model) -> Champion | None:
     """The model's champion, its trees' hash checked; None before the first promotion."""
+    name = registered_name(lakehouse, model)
+    found = _asked(lakehouse, lambda client: client.get_model_version_by_alias(name, CHAMPION))
+    return None if found is None else _loaded(lakehouse, model, found)
+
+
+def with_number(lakehouse: Lakehouse, model: Model, version: int) -> Champion | None:
+    """A version by its number, its trees' hash checked; None where there is none."""
+    name = registered_name(lakehouse, model)
+    found = _asked(lakehouse, lambda client: client.get_model_version(name, str(version)))
+    return None if found is None else _loaded(lakehouse, model, found)
+
+
+def _asked(lakehouse: Lakehouse, question: "Callable[[MlflowClient], Any]") -> Any:
+    """What MLflow's client answers; None for what does not exist."""
     from mlflow.exceptions import MlflowException
 
     client = connect(lakehouse)
-    name = registered_name(lakehouse, model)
     try:
-        found = client.get_model_version_by_alias(name, CHAMPION)
+        return question(client)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise ModelError("MLflow does not answer.", where=tracking_uri(lakehouse), found=error.message) from error
+
+
+def _loaded(lakehouse: Lakehouse, model: Model, found: Any) -> Champion:
+    from mlflow.exceptions import MlflowException
+
     with tempfile.TemporaryDirectory() as folder:
         try:
-            path = Path(client.download_artifacts(found.run_id, "assay", folder))
+            path = Path(connect(lakehouse).download_artifacts(found.run_id, "assay", folder))
         except (MlflowException, OSError) as error:
             raise ModelError(
-                f"The files of the champion of {model.name} cannot be read.",
+                f"The files of version {found.version} of {model.name} cannot be read.",
                 where=f"{tracking_uri(lakehouse)}, version {found.version}, run {found.run_id}",
                 found=str(error).splitlines()[0],
                 do="bring the artifacts of that run back, or set the alias champion to a version that has its own",

@@ -14,6 +14,7 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
 from assay.tables import quoted
+from model.contributions import FIELDS as CONTRIBUTIONS
 from model.predict import check_scores, finite_count, predict
 from model.registry import Champion, champion
 from model.tasks import TASKS
@@ -43,11 +44,20 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
     inputs = lakehouse.tables.read(f"gold.{model.name}_inputs").where(F.col("as_of") == F.lit(outcome.as_of))
     _check_inputs(model, current, inputs.columns)
     loaded = current.artifact
-    scored = predict(inputs, loaded.booster, loaded.best_iteration, loaded.inputs).select(
-        *[quoted(name) for name in model.key],
-        "as_of",
+    names = [*model.key, "as_of"]
+    scored = predict(
+        inputs,
+        loaded.booster,
+        loaded.best_iteration,
+        loaded.inputs,
+        keep=[*names, *(name for name in model.rank_within if name not in names)],
+        contributions=model.contributions,
+    )
+    scored = scored.select(
+        *map(quoted, names),
         "score",
         *_rank(model),
+        *(field.name for field in CONTRIBUTIONS if model.contributions),
         F.lit(model.name).alias("model"),
         F.lit(current.version).alias("model_version"),
         F.lit(outcome.run_id).alias("run_id"),

@@ -204,6 +204,9 @@ class Model(Document):
     gates: dict[str, dict[str, Any]]
     """What a trained model must pass to become champion: `auc: {min: 0.62}`."""
 
+    contributions: Annotated[int, Field(ge=0, le=100)] = 0
+    """How many inputs of most influence are kept with each prediction, by TreeSHAP."""
+
     @model_validator(mode="after")
     def _ranking_has_groups(self) -> Self:
         if (self.task == "ranking") != bool(self.rank_within):

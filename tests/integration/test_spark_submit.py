@@ -40,6 +40,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
 """Job -> its arguments, and what it prints."""
 REFUSED: dict[str, tuple[list[str], str]] = {
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
+    "explain": (["late_arrival", "no", *NIGHT], "assay: late_arrival has no prediction of this key on this night."),
     "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
 }
 """Job -> arguments that it cannot use, and what it says."""

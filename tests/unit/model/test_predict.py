@@ -70,3 +70,29 @@ def test_check_scores_refuses_anything_but_one_score_each() -> None:
         check_scores("late_arrival", rows=4, keys=3, finite=4, asked=3)
     assert raised.value.found == "4 rows, 3 different keys, 4 finite scores"
     assert raised.value.expected == "3 of each"
+
+
+def test_predict_keeps_the_columns_that_are_asked_for(spark: SparkSession, booster: xgb.Booster) -> None:
+    frame = spark.createDataFrame([(1, "AA", 0.5, 3)], SCHEMA)
+    scored = predict(frame, booster.save_raw("ubj"), BEST, INPUTS, keep=["id"])
+    assert scored.columns == ["id", "score"]
+    assert scored.collect()[0]["score"] == predict(frame, booster.save_raw("ubj"), BEST, INPUTS).collect()[0]["score"]
+
+
+def test_an_infinite_input_has_no_score(spark: SparkSession, booster: xgb.Booster) -> None:
+    rows = [(1, "AA", float("inf"), 3), (2, "AA", 1e39, 3), (3, "AA", float("nan"), 3), (4, "AA", None, 3)]
+    scored = predict(spark.createDataFrame(rows, SCHEMA), booster.save_raw("ubj"), BEST, INPUTS, contributions=1)
+    scores = [row["score"] for row in scored.orderBy("id").collect()]
+    assert [np.isnan(score) for score in scores] == [True, True, False, False]
+    assert scores[2] == scores[3]
+
+
+@pytest.mark.parametrize("number", [0.1, 1 / 3, 16777217.0, 1e-46, -2.5000000001e8, 123456.789])
+def test_a_number_is_seen_as_xgboost_sees_it_in_training(spark: SparkSession, number: float) -> None:
+    """A threshold at the number's 32 bits: whoever rounds another way falls on its other side."""
+    values = np.array([[number], [np.nextafter(np.float32(number), np.float32(np.inf))]] * 50)
+    data = xgb.DMatrix(values, [0, 1] * 50, nthread=1)
+    made = xgb.train({"objective": "binary:logistic", "max_depth": 1, "min_child_weight": 0, "nthread": 1}, data, 1)
+    native = made.predict(xgb.DMatrix(np.array([[number]]), nthread=1))
+    frame = spark.createDataFrame([(number,)], "x double")
+    assert predict(frame, made.save_raw("ubj"), 0, Inputs(("x",), {})).collect()[0]["score"] == float(native[0])
