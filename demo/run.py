@@ -19,6 +19,8 @@ from rich.table import Table
 import bronze.stage
 import silver.stage
 from assay.cli import run, set_up_logging
+from assay.config import Model
+from assay.errors import GateError
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.times import nights
@@ -38,7 +40,7 @@ ALL_KNOWN = datetime(2013, 3, 9, tzinfo=UTC)
 """The first night that knows the outcomes of the last night's flights."""
 
 QUERIES = (
-    "select origin, count(*) flights, round(avg(score), 3) mean_score from gold.late_arrival_predictions group by origin",
+    "select role, origin, count(*) flights, round(avg(score), 3) score from gold.late_arrival_predictions group by all",
     "select * from gold.nightly_quality order by as_of",
     "select reasons, raw, source_file, source_position from silver.weather__quarantine",
 )
@@ -95,6 +97,8 @@ def run_demo(lakehouse: Lakehouse, progress: Progress) -> list[Night]:
             check_promoted(model, outcome)
             for note in outcome.notes:
                 progress.console.print(f"  {note}", no_wrap=True, overflow="ellipsis", highlight=False, markup=False)
+            progress.update(task, description="train a model that is too simple")
+            progress.console.print(f"  {refused(lakehouse, model)}", soft_wrap=True, highlight=False, markup=False)
     progress.update(task, advance=1)
     done = []
     for as_of in nights(FIRST_NIGHT, LAST_NIGHT):
@@ -129,6 +133,16 @@ def trained(lakehouse: Lakehouse, as_of: datetime) -> bool:
 
     found = [champion(lakehouse, model) for model in lakehouse.config.models.values()]
     return all(current is not None and current.trained_as_of >= as_of for current in found)
+
+
+def refused(lakehouse: Lakehouse, model: Model) -> str:
+    """Train on two trees of one question each, which the gates refuse; returns what they say of it."""
+    simple = model.xgboost.model_copy(update={"rounds": 2, "max_depth": 1})
+    try:
+        check_promoted(model, train_model(lakehouse, model.model_copy(update={"xgboost": simple}), FIRST_NIGHT)[-1])
+    except GateError as error:
+        return f"two trees of one question each: refused. {error.found}"
+    return "two trees of one question each passed every gate: the gates are too wide"
 
 
 def show(console: Console, lakehouse: Lakehouse, done: Sequence[Night]) -> None:

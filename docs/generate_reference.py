@@ -16,6 +16,7 @@ from assay.config.schema import schemas
 from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
+from model import roles
 from model.gates import GATES
 from model.gates.metric import MetricLimits
 from model.gates.record import SCHEMA as GATES_SCHEMA
@@ -221,6 +222,7 @@ def _ops() -> Iterator[str]:
         ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
         ("`ops.gates`: a row per gate of a training", GATES_SCHEMA),
+        ("`ops.promotions`: a row per change of a version's role", roles.SCHEMA),
         (
             "`ops.leases`: a row per lease that was taken, and one without a stage for each holder that has done",
             lease.SCHEMA,

@@ -19,6 +19,7 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
 from assay.tables import quoted
+from gold.datasets import FEATURE_VERSIONS
 from gold.feast_objects import TTL
 from gold.plain import PLAIN, Window, agrees
 from gold.retrieval import input_columns, retrieve
@@ -70,7 +71,7 @@ def _replay(lakehouse: Lakehouse, model: Model, first: datetime, outcome: Outcom
     ]
     gone = [name for name in stored.columns if "__" in name and name not in inputs]
     outcome.notes += [f"{model.name}: {name} is no input any more" for name in gone]
-    spine = stored.drop(*inputs, *gone)
+    spine = stored.drop(*inputs, *gone, FEATURE_VERSIONS)
     key = [*model.key, "as_of"]
     again = retrieve(lakehouse, model, spine.persist())
     both = stored.alias("stored").join(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay import ledger
@@ -27,6 +27,8 @@ from gold import recipe
 from gold.retrieval import retrieve
 from gold.stage import definition_key
 
+FEATURE_VERSIONS = "feature_versions"
+"""A column of the inputs: feature table -> the Delta version that they were looked up in."""
 _AS_OF = re.compile(r":as_of\b")
 """Put in by us: Delta's SQL parser loses the parameters of Spark 4.2's `sql(query, args)`."""
 
@@ -48,7 +50,7 @@ def run_scoring(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite:
 
 
 def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
-    spine = _spine(lakehouse, model, "train", outcome.as_of)
+    spine = spine_of(lakehouse, model, "train", outcome.as_of)
     known = (F.col("label_known_at") <= F.lit(outcome.as_of)) & F.col("label").isNotNull()
     first = outcome.as_of - model.train.window
     spine = spine.where(known & (F.col("as_of") >= F.lit(first)) & (F.col("as_of") < F.lit(outcome.as_of)))
@@ -89,16 +91,31 @@ def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: b
     key = _key("scoring_set", model, outcome.as_of)
     if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "scoring_set", [outcome.as_of]):
         return
-    spine = _spine(lakehouse, model, "score", outcome.as_of).where(F.col("as_of") == F.lit(outcome.as_of))
+    spine = spine_of(lakehouse, model, "score", outcome.as_of).where(F.col("as_of") == F.lit(outcome.as_of))
     table = f"gold.{model.name}_inputs"
+    versions = _feature_versions(lakehouse, model, outcome.as_of)
     with _held(spine) as held:
-        rows = retrieve(lakehouse, model, held)
+        rows = retrieve(lakehouse, model, held).withColumns({FEATURE_VERSIONS: versions})
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
         commit = lakehouse.tables.replace(table, rows, slice_of={"as_of": [outcome.as_of]}, evolve=True, empty=empty)
     if commit.rows == 0:
-        outcome.notes.append(f"{model.name}: the spine has no row for this night, nothing will be scored")
+        outcome.notes.append(f"{model.name}: the spine has no row for this night, there is nothing to score")
     outcome.measure(model.name, rows=commit.rows)
     outcome.targets.append(Target(model.name, key, table, commit.version))
+
+
+def _feature_versions(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Column:
+    """Feature table -> its Delta version, of the tables that a night is scored on; each holds rows of that night."""
+    done = ledger.completed(lakehouse, "features", [as_of])
+    built = {made.target for (of, _), made in done.items() if of == as_of}
+    if missing := [name for name in model.features if name not in built]:
+        raise FeatureError(
+            f"Features that {model.name} is scored on are not built for {as_of:%Y-%m-%d %H:%M}.",
+            where=model.at("features"), found="nothing of " + ", ".join(missing),
+            do="build them: assay features --as-of …; predictions stay as they were",
+        )  # fmt: skip
+    pairs = [(F.lit(name), F.lit(lakehouse.tables.version(f"gold.{name}"))) for name in model.features]
+    return F.create_map(*[part for pair in pairs for part in pair]).cast("map<string,bigint>")
 
 
 @contextmanager
@@ -115,7 +132,7 @@ def _key(stage: str, model: Model, as_of: datetime) -> str:
     return ledger.key_of(stage, model.name, model.spine.model_dump(), dict(model.features), model.request, as_of)
 
 
-def _spine(lakehouse: Lakehouse, model: Model, which: str, as_of: datetime) -> DataFrame:
+def spine_of(lakehouse: Lakehouse, model: Model, which: str, as_of: datetime) -> DataFrame:
     """The rows of one of the model's queries over silver as of the run."""
     text = model.spine.train if which == "train" else model.spine.score
     names = [name for name in lakehouse.config.sources if lakehouse.tables.exists(f"silver.{name}__history")]

@@ -3,14 +3,18 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from assay.cli import set_up_logging
+from assay.config import Model
+from assay.errors import ConfigError, nearest
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.printable import printable
 from assay.redaction import redacted
 from assay.times import parse_as_of
+from model.roles import Change
 
 
 def open_from(arguments: argparse.Namespace) -> Lakehouse:
@@ -25,6 +29,14 @@ def night(arguments: argparse.Namespace, lakehouse: Lakehouse) -> datetime:
     return parse_as_of(arguments.as_of, lakehouse.config.file.night.as_of)
 
 
+def model_of(lakehouse: Lakehouse, name: str) -> Model:
+    """A model of the lakehouse by its name; ConfigError for one that it does not have."""
+    models = lakehouse.config.models
+    if name not in models:
+        raise ConfigError(f"There is no model {name}.", where="model", found=name, expected=nearest(name, models))
+    return models[name]
+
+
 def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     """Print what stages did: a line each and their notes, or one JSON object."""
     if as_json:
@@ -34,6 +46,17 @@ def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
         print(line(outcome))  # noqa: T201
         for note in outcome.notes:
             print(f"    {printable(redacted(note))}")  # noqa: T201
+
+
+def show_change(made: Change | None, otherwise: str, outcomes: Sequence[Outcome] = (), *, as_json: bool) -> None:
+    """Print a change of roles, or what there is to say where none was made, and the runs that came with it."""
+    if as_json:
+        change = None if made is None else asdict(made)
+        print(json.dumps({"change": change, "runs": [_as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201
+        return
+    print(otherwise if made is None else printable(f"{made}. Gates {made.gates}"))  # noqa: T201
+    if outcomes:
+        show(outcomes, as_json=False)
 
 
 def line(outcome: Outcome) -> str:
@@ -49,6 +72,8 @@ def line(outcome: Outcome) -> str:
     }.get(outcome.stage, ("rows",))
     totals = {name: outcome.total(name) for name in told if any(found.metric == name for found in outcome.metrics)}
     numbers = ", ".join(f"{total:,.0f} {name}" for name, total in totals.items()) if any(totals.values()) else ""
+    if outcome.status == "failed":
+        numbers = f"FAILED: {printable(outcome.error.splitlines()[0])}"
     return (
         f"{outcome.stage:<13}{outcome.as_of:%Y-%m-%d %H:%M}Z  {numbers or 'nothing to do':<58} {outcome.seconds:6.1f} s"
     )
@@ -61,6 +86,7 @@ def _as_dict(outcome: Outcome) -> dict[str, object]:
         "as_of": outcome.as_of.isoformat(),
         "run_id": outcome.run_id,
         "status": outcome.status,
+        **({"error": redacted(outcome.error)} if outcome.error else {}),
         "seconds": round(outcome.seconds, 3),
         "spark_jobs": outcome.spark_jobs,
         "totals": {name: outcome.total(name) for name in names},

@@ -20,9 +20,10 @@ from jobs import dbt, report
 from jobs.common import night, open_from, show
 from jobs.score import score_model
 from jobs.train import check_promoted, train_model
-from model.registry import champion, due
+from model.registry import champion, due, waiting
+from model.roles import finish
 
-STAGES = ("bronze", "silver", "features", "training_set", "train", "scoring_set", "score", "dbt", "report")
+STAGES = ("bronze", "silver", "features", "training_set", "train", "scoring_set", "score", "shadow", "dbt", "report")
 
 
 def run_night(
@@ -49,8 +50,9 @@ def run_night(
                 progress(name)
                 outcomes.append(stage(lakehouse, as_of))
             for model in lakehouse.config.models.values():
+                finish(lakehouse, model)
                 current = champion(lakehouse, model)
-                if due(current, model, as_of):
+                if due(current, model, as_of, waiting(lakehouse, model)):
                     progress("train")
                     outcomes += train_model(lakehouse, model, as_of)
                     if current is None:

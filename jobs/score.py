@@ -19,17 +19,21 @@ from model import score
 
 
 def score_model(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> list[Outcome]:
-    """Write a model's inputs for a night and its predictions."""
-    return [
+    """Write a model's inputs for a night, its champion's predictions, and beside them those of a challenger."""
+    outcomes = [
         datasets.run_scoring(lakehouse, model, as_of, rewrite=rewrite),
         score.run(lakehouse, model, as_of, rewrite=rewrite),
     ]
+    shadow = score.run_shadow(lakehouse, model, as_of, rewrite=rewrite)
+    return outcomes if shadow is None else [*outcomes, shadow]
 
 
 def main(arguments: Sequence[str]) -> None:
     """Write every model's predictions of a night; a night that is scored stays as it is."""
     options = parser(main.__doc__ or "")
-    options.add_argument("--rewrite", action="store_true", help="replace the night's predictions by the champion's")
+    options.add_argument(
+        "--rewrite", action="store_true", help="replace the night's predictions by those of the versions of today"
+    )
     given = options.parse_args(arguments)
     lakehouse = open_from(given)
     for model in lakehouse.config.models.values():

@@ -28,7 +28,7 @@ def train_model(lakehouse: Lakehouse, model: Model, as_of: datetime) -> list[Out
 
 def check_promoted(model: Model, outcome: Outcome) -> None:
     """Raise GateError if a training did not pass its gates."""
-    if not outcome.total("promoted"):
+    if not outcome.total("passed"):
         failed = [each.label for each in outcome.metrics if each.metric == "gate_passed" and not each.value]
         told = [" ".join(note.split()) for note in outcome.notes if "FAILED" in note]
         raise GateError(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ class Artifact:
     best_iteration: int
     inputs: Inputs
     about: dict[str, Any]
-    """How it came to be: as_of, training table and version, parameters, ranges, code version."""
+    """How it came to be: as_of, training table and version, parameters, ranges, code version; and `columns`, the type
+    of each column that the inputs are read from."""
 
     @property
     def sha256(self) -> str:
@@ -60,3 +62,21 @@ def load(folder: Path) -> Artifact:
             expected=expected, do="do not use it; train again, or promote another version",
         )  # fmt: skip
     return loaded
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by its path from there."""
+    files = sorted(path for path in folder.rglob("*") if not path.is_dir())
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def check_hashes(folder: Path, expected: Mapping[str, str], of: str) -> None:
+    """Raise ModelError unless a folder holds exactly the files that were registered, byte for byte."""
+    found = hashes(folder)
+    for name in sorted({*found, *expected}):
+        if found.get(name) != expected.get(name):
+            raise ModelError(
+                f"A file of {of} is not the one that was registered.", where=name,
+                found=found.get(name, "no such file"), expected=expected.get(name, "no such file"),
+                do="do not use it: somebody has changed it. Promote another version, or train again",
+            )  # fmt: skip

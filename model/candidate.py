@@ -9,7 +9,7 @@ from assay.config import Model
 from assay.lakehouse import Lakehouse
 from assay.report.training import SliceRow
 from model.artifact import Artifact
-from model.registry import Champion
+from model.registry import Registered
 from model.tasks import Metrics
 
 
@@ -31,7 +31,7 @@ class Candidate:
     """The training set with `split` and the candidate's `score`, held in memory: all columns of the spine, the label,
     and the inputs as they are in `gold.<model>_training`."""
 
-    champion: Champion | None
+    champion: Registered | None
     """The version that scores now; None before there is one, and where no gate looks at it."""
 
     inputs: DataFrame | None

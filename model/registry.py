@@ -1,8 +1,10 @@
-"""MLflow: where trainings are logged, models are registered, and the champion is found."""
+"""MLflow's registry: where a model's versions are, which of them have a role, and their files, checked by their hashes."""
 
+import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,23 +14,35 @@ from assay.config import Model
 from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
 from assay.redaction import without_login
-from model import artifact
-from model.artifact import Artifact
+from model.artifact import Artifact, check_hashes, load
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+"""Aliases: the version that scores, the one that scores in its shadow, and the one that scored before."""
+HASHES = "assay.sha256"
+"""The tag of a version that has the hash of each of its files, as JSON."""
+AS_OF, GATES, HOLDOUT, RUN = "assay.as_of", "assay.gates", "assay.holdout", "assay.run_id"
+"""Tags of a version: as of when it was trained, what its gates said, its metrics on the holdout as JSON, its run in
+`ops.runs`."""
+FOLDER = "artifacts/assay"
+"""Where trees and recipe lie in a registered model."""
+_META = "registered_model_meta"
+"""MLflow writes it beside what it downloads; no part of the model."""
 
 
 @dataclass(frozen=True)
-class Champion:
-    """The version that scores."""
+class Registered:
+    """A version of a model, its files as they were registered."""
 
     version: int
     mlflow_run: str
     trained_as_of: datetime
     artifact: Artifact
+
+    role: str = ""
+    """The alias that it was found or registered under: champion, challenger, or none."""
 
 
 def registered_name(lakehouse: Lakehouse, model: Model) -> str:
@@ -58,51 +72,132 @@ def tracking_uri(lakehouse: Lakehouse) -> str:
     return given or f"sqlite:///{lakehouse.folder('mlflow') / 'mlflow.db'}"
 
 
-def champion(lakehouse: Lakehouse, model: Model) -> Champion | None:
-    """The model's champion, its trees' hash checked; None before the first promotion."""
+@contextmanager
+def answering(lakehouse: Lakehouse) -> Iterator[None]:
+    """MLflow's errors inside the block become ModelErrors."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        raise ModelError("MLflow does not answer.", where=tracking_uri(lakehouse), found=error.message) from error
+
+
+def aliases(lakehouse: Lakehouse, model: Model) -> dict[str, int]:
+    """Alias -> version; none before the first training."""
+    known = asked(lakehouse, lambda client: client.get_registered_model(registered_name(lakehouse, model)))
+    return {} if known is None else {alias: int(version) for alias, version in known.aliases.items()}
+
+
+def champion(lakehouse: Lakehouse, model: Model) -> Registered | None:
+    """The version that scores, its files' hashes checked; None before the first promotion."""
+    return with_role(lakehouse, model, CHAMPION)
+
+
+def challenger(lakehouse: Lakehouse, model: Model) -> Registered | None:
+    """The version that scores in the champion's shadow, its files' hashes checked; None where there is none."""
+    held = aliases(lakehouse, model)
+    if held.get(CHALLENGER) in (None, held.get(CHAMPION)):
+        return None
+    return with_role(lakehouse, model, CHALLENGER)
+
+
+def with_role(lakehouse: Lakehouse, model: Model, role: str) -> Registered | None:
+    """The version that an alias stands for, its files' hashes checked; None where there is none."""
     name = registered_name(lakehouse, model)
-    found = _asked(lakehouse, lambda client: client.get_model_version_by_alias(name, CHAMPION))
-    return None if found is None else _loaded(lakehouse, model, found)
+    found = asked(lakehouse, lambda client: client.get_model_version_by_alias(name, role))
+    return None if found is None else _loaded(lakehouse, model, found, role)
 
 
-def with_number(lakehouse: Lakehouse, model: Model, version: int) -> Champion | None:
-    """A version by its number, its trees' hash checked; None where there is none."""
+def with_number(lakehouse: Lakehouse, model: Model, version: int) -> Registered | None:
+    """A version by its number, its files' hashes checked; None where there is none."""
+    found = version_of(lakehouse, model, version)
+    return None if found is None else _loaded(lakehouse, model, found, "")
+
+
+def version_of(lakehouse: Lakehouse, model: Model, version: int) -> Any:
+    """A version as MLflow has it; None where there is none."""
     name = registered_name(lakehouse, model)
-    found = _asked(lakehouse, lambda client: client.get_model_version(name, str(version)))
-    return None if found is None else _loaded(lakehouse, model, found)
+    return asked(lakehouse, lambda client: client.get_model_version(name, str(version)))
 
 
-def _asked(lakehouse: Lakehouse, question: "Callable[[MlflowClient], Any]") -> Any:
+def waiting(lakehouse: Lakehouse, model: Model) -> datetime | None:
+    """As of when the challenger was trained, its files not looked at; None where there is none."""
+    name = registered_name(lakehouse, model)
+    found = asked(lakehouse, lambda client: client.get_model_version_by_alias(name, CHALLENGER))
+    told = found.tags.get(AS_OF) if found is not None else None
+    return datetime.fromisoformat(told) if told else None
+
+
+def due(current: Registered | None, model: Model, as_of: datetime, waits: datetime | None = None) -> bool:
+    """Whether a nightly run should train: there is no champion, or it is as old as `train.every`.
+
+    Args:
+        current: The champion.
+        model: The model.
+        as_of: The night.
+        waits: As of when the challenger was trained, if there is one: while it waits to be promoted, it counts too.
+    """
+    newest = max((at for at in (current and current.trained_as_of, waits) if at), default=None)
+    return newest is None or as_of.astimezone(UTC) - newest >= model.train.every
+
+
+@contextmanager
+def files(lakehouse: Lakehouse, model: Model, found: Any) -> Iterator[Path]:
+    """A version's files as MLflow has them, in a folder of their own while the block runs.
+
+    Args:
+        lakehouse: The lakehouse.
+        model: Whose version.
+        found: The version, as MLflow's client gives it.
+
+    Raises:
+        ModelError: They cannot be read, or are not the ones that were registered.
+    """
+    import mlflow
+
+    of = f"{model.name} version {found.version}"
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = Path(mlflow.artifacts.download_artifacts(found.source, dst_path=folder))
+            if not any(path.glob(f"{FOLDER}/*")):  # of a folder that is gone MLflow makes an empty one
+                raise FileNotFoundError(f"there is nothing in {FOLDER}")
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            raise ModelError(
+                f"The files of {of} cannot be read.", where=f"{tracking_uri(lakehouse)}, {found.source}",
+                found=str(error).splitlines()[0],
+                do="bring the artifacts back, or promote a version that has its own: assay promote",
+            ) from error  # fmt: skip
+        (path / _META).unlink(missing_ok=True)
+        check_hashes(path, _expected(found, of), of)
+        yield path
+
+
+def _expected(found: Any, of: str) -> Mapping[str, str]:
+    """The hashes that were registered with a version."""
+    if HASHES not in found.tags:
+        raise ModelError(
+            f"{of} has no hashes of its files on record.", where=f"MLflow's tag {HASHES}",
+            do="use versions that assay train has registered",
+        )  # fmt: skip
+    return dict(json.loads(found.tags[HASHES]))
+
+
+def _loaded(lakehouse: Lakehouse, model: Model, found: Any, role: str) -> Registered:
+    with files(lakehouse, model, found) as folder:
+        loaded = load(folder / FOLDER)
+    return Registered(int(found.version), found.run_id, datetime.fromisoformat(loaded.about["as_of"]), loaded, role)
+
+
+def asked(lakehouse: Lakehouse, question: Callable[["MlflowClient"], Any]) -> Any:
     """What MLflow's client answers; None for what does not exist."""
     from mlflow.exceptions import MlflowException
 
     client = connect(lakehouse)
-    try:
-        return question(client)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise ModelError("MLflow does not answer.", where=tracking_uri(lakehouse), found=error.message) from error
-
-
-def _loaded(lakehouse: Lakehouse, model: Model, found: Any) -> Champion:
-    from mlflow.exceptions import MlflowException
-
-    with tempfile.TemporaryDirectory() as folder:
+    with answering(lakehouse):
         try:
-            path = Path(connect(lakehouse).download_artifacts(found.run_id, "assay", folder))
-        except (MlflowException, OSError) as error:
-            raise ModelError(
-                f"The files of version {found.version} of {model.name} cannot be read.",
-                where=f"{tracking_uri(lakehouse)}, version {found.version}, run {found.run_id}",
-                found=str(error).splitlines()[0],
-                do="bring the artifacts of that run back, or set the alias champion to a version that has its own",
-            ) from error
-        loaded = artifact.load(path)
-    trained = datetime.fromisoformat(loaded.about["as_of"])
-    return Champion(int(found.version), found.run_id, trained, loaded)
-
-
-def due(current: Champion | None, model: Model, as_of: datetime) -> bool:
-    """Whether a nightly run should train: there is no champion, or it is as old as `train.every`."""
-    return current is None or as_of.astimezone(UTC) - current.trained_as_of >= model.train.every
+            return question(client)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise

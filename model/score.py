@@ -1,13 +1,19 @@
-"""The score stage: the champion applied to a night's inputs, one slice of `gold.<model>_predictions`."""
+"""The stages score and shadow: champion and challenger applied to a night's inputs.
 
+Each writes its own slice of `gold.<model>_predictions`, a night and a role. A slice is written whole and checked before
+it is, so whatever stops a run leaves the predictions of before as they were.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pyspark.sql import Column, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from assay import ledger
 from assay.config import Model
-from assay.errors import ModelError
+from assay.errors import AssayError, ModelError
 from assay.frames import only_row
 from assay.known import Target
 from assay.lakehouse import Lakehouse
@@ -16,17 +22,47 @@ from assay.stages import run_stage
 from assay.tables import quoted
 from model.contributions import FIELDS as CONTRIBUTIONS
 from model.predict import check_scores, finite_count, predict
-from model.registry import Champion, champion
+from model.registry import CHALLENGER, CHAMPION, Registered, aliases, challenger, champion
 from model.tasks import TASKS
+
+logger = logging.getLogger(__name__)
+
+FEATURE_VERSIONS = "feature_versions"
+"""A column of the inputs: feature table -> the Delta version that they were looked up in."""
 
 
 def run(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> Outcome:
-    """Write the predictions of a night; a night that is scored stays as it is, unless `rewrite`.
+    """Write the champion's predictions of a night; a night that is scored stays as it is, unless `rewrite`.
 
     Raises:
-        ModelError: There is no champion, its trees were tampered with, or a score is not what its kind of label has.
+        ModelError: There is no champion, its files are not those that were registered, the night has no inputs, they
+            are not what it was trained on, or a row has no score.
     """
     return run_stage(lakehouse, "score", as_of, lambda outcome: _score(lakehouse, model, outcome, rewrite=rewrite))
+
+
+def run_shadow(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> Outcome | None:
+    """Write the challenger's predictions of a night beside the champion's; None where there is no challenger.
+
+    A challenger that cannot score stops nothing: the ledger has the stage as failed, and the report says so.
+    """
+    held = aliases(lakehouse, model)
+    if held.get(CHALLENGER) in (None, held.get(CHAMPION)):
+        return None
+    seen: list[Outcome] = []
+
+    def work(outcome: Outcome) -> None:
+        seen.append(outcome)
+        outcome.notes.append(f"{model.name}: version {held[CHALLENGER]} is challenger")
+        _shadow(lakehouse, model, outcome, rewrite=rewrite)
+
+    try:
+        return run_stage(lakehouse, "shadow", as_of, work)
+    except AssayError as error:
+        if not seen:  # another run holds the lease
+            raise
+        logger.error("the challenger of %s did not score: %s", model.name, error)
+        return seen[0]
 
 
 def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: bool) -> None:
@@ -35,31 +71,51 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
         return
     current = champion(lakehouse, model)
     if current is None:
+        waits = "a challenger waits: assay promote" if CHALLENGER in aliases(lakehouse, model) else ""
         raise ModelError(
-            f"The model {model.name} has no champion to score with.",
-            where=model.at("gates"),
-            do="train it: assay train --as-of …; a training becomes champion only if it passes its gates",
-        )
-    table = f"gold.{model.name}_predictions"
-    inputs = lakehouse.tables.read(f"gold.{model.name}_inputs").where(F.col("as_of") == F.lit(outcome.as_of))
-    _check_inputs(model, current, inputs.columns)
-    loaded = current.artifact
-    names = [*model.key, "as_of"]
+            f"The model {model.name} has no champion to score with.", where=model.at("gates"),
+            do=waits or "train it: assay train --as-of …; a training becomes champion only if it passes its gates",
+        )  # fmt: skip
+    _write(lakehouse, model, current, outcome, key)
+
+
+def _shadow(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: bool) -> None:
+    key = ledger.key_of("shadow", model.name, outcome.as_of)
+    if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "shadow", [outcome.as_of]):
+        return
+    if (current := challenger(lakehouse, model)) is not None:
+        _write(lakehouse, model, current, outcome, key)
+
+
+def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outcome, key: str) -> None:
+    """Score a night's inputs with a version, and replace the slice of the night and of its role."""
+    table, source = f"gold.{model.name}_predictions", f"gold.{model.name}_inputs"
+    version = lakehouse.tables.version(source)
+    inputs = lakehouse.tables.read(source, version).where(F.col("as_of") == F.lit(outcome.as_of))
+    _check_inputs(lakehouse, model, scorer, inputs)
+    given = only_row(inputs.agg(F.count("*").alias("rows"), F.any_value(FEATURE_VERSIONS).alias("versions")))
+    if not given["rows"]:
+        raise ModelError(
+            f"There is nothing for {model.name} to score as of {outcome.as_of:%Y-%m-%d %H:%M}.", where=source,
+            found="no row of this night", expected="the rows of spine.score",
+            do="see whether the sources of the spine have arrived; predictions of other nights are as they were",
+        )  # fmt: skip
+    loaded, names = scorer.artifact, [*model.key, "as_of"]
     scored = predict(
-        inputs,
-        loaded.booster,
-        loaded.best_iteration,
-        loaded.inputs,
-        keep=[*names, *(name for name in model.rank_within if name not in names)],
-        contributions=model.contributions,
-    )
+        inputs, loaded.booster, loaded.best_iteration, loaded.inputs,
+        keep=[*names, *(name for name in model.rank_within if name not in names)], contributions=model.contributions,
+    )  # fmt: skip
     scored = scored.select(
         *map(quoted, names),
         "score",
         *_rank(model),
         *(field.name for field in CONTRIBUTIONS if model.contributions),
+        F.lit(scorer.role).alias("role"),
         F.lit(model.name).alias("model"),
-        F.lit(current.version).alias("model_version"),
+        F.lit(scorer.version).alias("model_version"),
+        F.lit(loaded.sha256).alias("model_sha256"),
+        F.lit(version).cast("bigint").alias("inputs_version"),
+        _map(given["versions"]).alias(FEATURE_VERSIONS),
         F.lit(outcome.run_id).alias("run_id"),
     ).persist()  # fmt: skip
     try:
@@ -70,12 +126,13 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
                 finite_count(probability=TASKS[model.task].probability).alias("finite"),
             )
         )
-        check_scores(model.name, row["rows"], row["keys"], row["finite"], asked=inputs.count())
+        check_scores(model.name, row["rows"], row["keys"], row["finite"], asked=given["rows"])
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
-        commit = lakehouse.tables.replace(table, scored, slice_of={"as_of": [outcome.as_of]}, evolve=True, empty=empty)
+        slice_of: Mapping[str, Sequence[object]] = {"as_of": [outcome.as_of], "role": [scorer.role]}
+        commit = lakehouse.tables.replace(table, scored, slice_of=slice_of, evolve=True, empty=empty)
     finally:
         scored.unpersist()
-    outcome.measure(model.name, rows=commit.rows, version=current.version)
+    outcome.measure(model.name, rows=commit.rows, version=scorer.version)
     outcome.targets.append(Target(model.name, key, table, commit.version))
 
 
@@ -88,11 +145,41 @@ def _rank(model: Model) -> list[Column]:
     return [F.row_number().over(ordered).alias("rank")]
 
 
-def _check_inputs(model: Model, current: Champion, columns: list[str]) -> None:
-    if missing := [name for name in current.artifact.inputs.read if name not in columns]:
+def _map(versions: Mapping[str, int] | None) -> Column:
+    """A map as a column, the same in each row."""
+    pairs = [part for pair in (versions or {}).items() for part in map(F.lit, pair)]
+    made = F.create_map(*pairs) if versions is not None else F.lit(None)
+    return made.cast("map<string,bigint>")
+
+
+def _check_inputs(lakehouse: Lakehouse, model: Model, scorer: Registered, inputs: DataFrame) -> None:
+    """Raise ModelError unless the inputs are what a version was trained on: each column, of the same type.
+
+    A column that the table still has from nights before is no input any more once the configuration does not name it.
+    """
+    found = dict(inputs.dtypes)
+    columns: dict[str, str] = scorer.artifact.about["columns"]
+    missing = [name for name in columns if name not in found or not _is_given(lakehouse, model, name)]
+    other = [
+        f"{name} is {found[name]}, was {kind}"
+        for name, kind in columns.items()
+        if name not in missing and found[name] != kind
+    ]
+    if missing or other:
         raise ModelError(
-            f"The inputs of {model.name} lack what version {current.version} was trained on.",
+            f"The inputs of {model.name} are not what version {scorer.version} was trained on.",
             where=f"gold.{model.name}_inputs",
-            found="missing " + ", ".join(missing),
-            do="train again with the changed features, then score with --rewrite",
+            found="; ".join([*(["missing " + ", ".join(missing)] if missing else []), *other]),
+            do="bring the features back, or train again with the changed ones; then score with --rewrite",
         )
+
+
+def _is_given(lakehouse: Lakehouse, model: Model, name: str) -> bool:
+    """Whether the configuration still gives an input: features and request inputs; columns of the spine are looked up."""
+    table, _, column = name.partition("__")
+    if not column or name in model.xgboost.categorical or name in model.xgboost.encode:
+        return True
+    chosen = model.features.get(table, ())
+    if chosen == "all":
+        return any(column == output.name for output in lakehouse.config.features[table].output)
+    return column in chosen

@@ -1,16 +1,10 @@
 """MLflow: what is logged of a training, and how its model is registered."""
 
-import io
 import json
 import math
 import re
-import tempfile
-import warnings
 from collections.abc import Sequence
-from contextlib import redirect_stderr
 from dataclasses import asdict
-from datetime import datetime
-from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +15,9 @@ from assay.report import training as training_page
 from model.artifact import Artifact
 from model.evaluation import Evaluation
 from model.gates import GateResult
-from model.registry import CHAMPION, Champion, connect, registered_name
+from model.registration import register
+from model.registry import Registered, connect, registered_name
+from model.split import HOLDOUT
 from model.tasks import TASKS
 from model.trainings import Training, facts, page_of
 from model.tuning import Trial
@@ -41,8 +37,8 @@ def log_training(
     found: Evaluation,
     gates: Sequence[GateResult],
     trials: Sequence[Trial] = (),
-) -> Champion:
-    """Log a training as an MLflow run and register its model; `champion` moves to it only if every gate passed."""
+) -> Registered:
+    """Log a training as an MLflow run and register its model; it gets a role only if every gate passed."""
     import mlflow
 
     client = connect(lakehouse)
@@ -69,16 +65,8 @@ def log_training(
         mlflow.log_dict(build.packages(), "environment.json")
         mlflow.log_dict(trained.about, "about.json")
         mlflow.log_dict(asdict(found), "evaluation.json")
-        with tempfile.TemporaryDirectory() as folder:
-            trained.save(Path(folder))
-            mlflow.log_artifacts(folder, "assay")
         _log_trials(client, experiment, run.info.run_id, trials)
-        registered = _register(trained, name)
-        for gate in gates:
-            client.set_model_version_tag(name, registered, f"gate.{gate.gate}", f"{gate.passed}: {gate.why}")
-        if passed:
-            client.set_registered_model_alias(name, CHAMPION, registered)
-    return Champion(int(registered), run.info.run_id, datetime.fromisoformat(about["as_of"]), trained)
+        return register(lakehouse, model, trained, found.splits.get(HOLDOUT), gates)
 
 
 def _metrics(model: Model, found: Evaluation) -> dict[str, float]:
@@ -113,26 +101,6 @@ def publish(lakehouse: Lakehouse, model: Model, mlflow_run: str, training: Train
     return path
 
 
-def _register(trained: Artifact, name: str) -> str:
-    """Log the trees as an MLflow model too, for MLflow's own tools, and register it; returns the version."""
-    import mlflow
-    import xgboost as xgb
-
-    booster = xgb.Booster()
-    booster.load_model(bytearray(trained.booster))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow advises a signature; the recipe holds names and types
-        logged = mlflow.xgboost.log_model(
-            booster,
-            name="model",
-            model_format="ubj",
-            pip_requirements=[f"xgboost=={package_version(_xgboost())}"],
-            metadata={"trees_sha256": trained.sha256, "best_iteration": trained.best_iteration},
-        )
-        with redirect_stderr(io.StringIO()):  # it tells there what the ledger and the terminal tell already
-            return str(mlflow.register_model(logged.model_uri, name).version)
-
-
 def _experiment(lakehouse: Lakehouse, client: "MlflowClient", name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
@@ -141,14 +109,3 @@ def _experiment(lakehouse: Lakehouse, client: "MlflowClient", name: str) -> str:
     if lakehouse.environment.mlflow.tracking_uri is None:
         location = (lakehouse.folder("mlflow") / "artifacts").as_uri()
     return str(client.create_experiment(name, artifact_location=location))
-
-
-def _xgboost() -> str:
-    """The distribution that provides xgboost here: the CPU build, or the plain one."""
-    from importlib.metadata import PackageNotFoundError
-
-    try:
-        package_version("xgboost-cpu")
-    except PackageNotFoundError:
-        return "xgboost"
-    return "xgboost-cpu"

@@ -23,18 +23,20 @@ from model.gates import asks_for, check_gates, judge
 from model.gates.record import newest_inputs, record_gates
 from model.inputs import fit, names_of
 from model.predict import predict
-from model.registry import champion
+from model.registry import CHAMPION, champion
 from model.split import HOLDOUT, TRAIN, VALIDATION, assign, with_split
 from model.tasks.ranking import GROUP
 from model.tracking import log_training, publish
-from model.trainings import Training, made_of, training_set
+from model.trainings import REFUSED, Training, made_of, training_set
 from model.tuning import tune
 
 
 def run(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Outcome:
-    """Train a model on its training set of the as_of and register it; it becomes champion if its gates pass.
+    """Train a model on its training set of the as_of and register it; it becomes champion if its gates pass, or
+    challenger where it is promoted by hand.
 
-    The outcome's metric `promoted` is 1 if it did; its notes say what each gate found.
+    The outcome's metric `passed` is 1 if its gates passed, `promoted` if it became champion; its notes say what each
+    gate found.
 
     Raises:
         ConfigError: A gate or limit does not exist.
@@ -68,6 +70,7 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             **made_from,
             "parameters": model.xgboost.model_dump(mode="json"),
             "ranges": _told(ranges),
+            "columns": {name: kind for name, kind in parts.dtypes if name in inputs.read},
             "code": __version__,
             **made_of(),
             "run_id": outcome.run_id,
@@ -82,7 +85,7 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     registered = log_training(lakehouse, model, trained, found, gates, tuned.trials)
     training = Training(
         outcome.run_id, outcome.as_of, trained, fitted, found, tuple(gates), registered.version,
-        "champion" if all(gate.passed for gate in gates) else "refused", datetime.now(UTC),
+        registered.role or REFUSED, datetime.now(UTC),
     )  # fmt: skip
     record_gates(lakehouse, model, outcome, gates, registered.version)
     trainings.write(lakehouse, model, training)
@@ -96,7 +99,9 @@ def _tell(model: Model, training: Training, outcome: Outcome) -> None:
     for split, metrics in training.found.splits.items():
         outcome.metrics += [Metric(model.name, metric, value, split) for metric, value in metrics.items()]
     trees = training.trained.best_iteration + 1
-    outcome.measure(model.name, promoted=float(training.fate == "champion"), version=training.version, trees=trees)
+    passed, promoted = float(training.fate != REFUSED), float(training.fate == CHAMPION)
+    outcome.measure(model.name, passed=passed, promoted=promoted, version=training.version, trees=trees)
+    outcome.notes.append(f"version {training.version} is {training.fate}")
     outcome.notes.append(f"trained by the {training.fitted.path} path: {training.fitted.why}")
 
 

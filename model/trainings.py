@@ -24,6 +24,8 @@ from model.tasks import TASKS
 
 TRAININGS = "ops.trainings"
 TRAINING_SETS = "ops.training_sets"
+REFUSED = "refused"
+"""The fate of a training that a gate has failed."""
 _METRICS = "map<string, double>"
 SCHEMA = f"""
     run_id string, lakehouse string, model string, version bigint, as_of timestamp, trained_at timestamp, fate string,

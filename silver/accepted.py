@@ -1,7 +1,5 @@
 """`ops.accepted`: the batches that somebody took in although they were stopped, and why."""
 
-import getpass
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -13,6 +11,7 @@ from assay import ledger
 from assay.errors import ConfigError, nearest
 from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
+from assay.who import user
 from silver.pending import pending
 
 ACCEPTED = "ops.accepted"
@@ -80,7 +79,7 @@ def accept(lakehouse: Lakehouse, source: str, batch: int, why: str) -> Acceptanc
             expected=f"one of {', '.join(map(str, waiting))}" if waiting else "none waits",
         )  # fmt: skip
     run_id, stopped_by = _stopped_by(lakehouse, source, batch)
-    made = Acceptance(source, batch, why.strip(), _user(), datetime.now(UTC), stopped_by, new=True)
+    made = Acceptance(source, batch, why.strip(), user(), datetime.now(UTC), stopped_by, new=True)
     row = {
         "source": source, "batch": batch, "why": made.why, "who": made.who, "accepted_at": made.accepted_at,
         "stopped_by": stopped_by, "run_id": run_id,
@@ -108,10 +107,3 @@ def _stopped_by(lakehouse: Lakehouse, source: str, batch: int) -> tuple[str, tup
             do="change the check's severity in the contract, if such rows are to be taken in",
         )  # fmt: skip
     return newest[0]["run_id"], tuple(row["label"] for row in newest)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have a number and no name
-        return str(os.getuid())

@@ -204,6 +204,10 @@ class Model(Document):
     gates: dict[str, dict[str, Any]]
     """What a trained model must pass to become champion: `auc: {min: 0.62}`."""
 
+    promote: Literal["at_once", "by_hand"] = "at_once"
+    """What becomes of a training that passes its gates: champion; or challenger, which scores in the champion's shadow
+    until `assay promote`."""
+
     contributions: Annotated[int, Field(ge=0, le=100)] = 0
     """How many inputs of most influence are kept with each prediction, by TreeSHAP."""
 

@@ -88,8 +88,9 @@ def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime, model: Model | None) 
     """The night's runs and numbers, the nights before it, the model's last training, and the newest audits."""
     recent = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of)).persist()
     try:
-        trained = _last_training(recent, model.name) if model else None
-        return _last_runs(recent, as_of), _numbers(recent, as_of), _history(recent), trained, _audits(recent)
+        runs = _last_runs(recent, as_of)
+        trained = _training(recent, model.name, _scored_by(runs, model.name)) if model else None
+        return runs, _numbers(recent, as_of), _history(recent), trained, _audits(recent)
     finally:
         recent.unpersist()
 
@@ -182,13 +183,20 @@ def _audits(recent: DataFrame) -> tuple[AuditRow, ...]:
     return tuple(row(found["stage"], found["run"]) for found in newest)
 
 
-def _last_training(recent: DataFrame, model: str) -> Any:
-    """The newest training of a model that was promoted; else the newest of all."""
-    promoted = F.exists("metrics", lambda m: (m["metric"] == "promoted") & (m["value"] == 1))
+def _scored_by(runs: list[Any], model: str) -> float | None:
+    """The version that scored the night as champion."""
+    found = [m["value"] for run in runs if run["stage"] == "score" for m in run["metrics"]
+             if (m["target"], m["metric"]) == (model, "version")]  # fmt: skip
+    return found[-1] if found else None
+
+
+def _training(recent: DataFrame, model: str, version: float | None) -> Any:
+    """The training of a version of a model; the newest of all where that is not known."""
+    wanted = F.exists("metrics", lambda m: (m["metric"] == "version") & (m["value"] == F.lit(version)))
     return (
         recent.where("stage = 'train' AND status = 'done'")
         .where(F.exists("targets", lambda t: t["target"] == F.lit(model)))
-        .orderBy(promoted.desc(), F.col("started_at").desc())
+        .orderBy(F.coalesce(wanted, F.lit(False)).desc(), F.col("started_at").desc())
         .first()
     )
 
@@ -226,9 +234,8 @@ def _scores(lakehouse: Lakehouse, model: Model | None, as_of: datetime) -> Score
     if not lakehouse.tables.exists(table):
         return None
     place = F.least(F.floor(F.col("score") * SCORE_BINS), F.lit(SCORE_BINS - 1)).cast("int")
-    rows = (
-        lakehouse.tables.read(table).where(F.col("as_of") == F.lit(as_of)).groupBy(place.alias("bin")).count().collect()
-    )
+    counted = (F.col("as_of") == F.lit(as_of)) & (F.col("role") == "champion")
+    rows = lakehouse.tables.read(table).where(counted).groupBy(place.alias("bin")).count().collect()
     counts = {row["bin"]: row["count"] for row in rows}
     if not counts:
         return None

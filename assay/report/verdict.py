@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from assay.config import Model
 from assay.report.night import AuditRow, FeedRow, ModelBlock, Scores, StageRow, Verdict
 
+SHADOW = "shadow"
+"""The stage in which a challenger scores: the night's predictions do not hang on it."""
 NIGHTLY = 5
 """A source that delivered on at least so many of seven days is missed on the night when it does not."""
 
@@ -18,7 +20,8 @@ def verdict(
     audits: Sequence[AuditRow] = (),
 ) -> Verdict:
     """Red: a stage or the newest audit failed, rows are unaccounted for, or nothing was scored. Amber: rows were quarantined, a feed that
-    delivers nightly brought nothing, or the newest training failed a gate. Green otherwise.
+    delivers nightly brought nothing, a challenger did not score, or the version's training failed a gate. Green
+    otherwise.
 
     Args:
         stages: The night's stages.
@@ -28,7 +31,8 @@ def verdict(
         trained: Its training.
         audits: The newest audit of each kind.
     """
-    red = [f"The stage {stage.stage} failed." for stage in stages if stage.status == "failed"]
+    failed = [stage.stage for stage in stages if stage.status == "failed"]
+    red = [f"The stage {stage} failed." for stage in failed if stage != SHADOW]
     red += [f"{feed.unaccounted} rows of {feed.source} are unaccounted for." for feed in feeds if feed.unaccounted]
     red += [f"The audit {a.audit} as of {a.as_of:%Y-%m-%d} failed." for a in audits if a.status == "failed"]
     if model is not None and scores is None:
@@ -45,6 +49,8 @@ def verdict(
     ]
     if not any(feed.landed for feed in feeds):
         amber.append("No source brought anything.")
+    if SHADOW in failed:
+        amber.append("The challenger did not score; the champion's predictions stand.")
     if trained is not None:
         amber += [f"The gate {gate.gate} failed." for gate in trained.gates if not gate.passed]
     if red:

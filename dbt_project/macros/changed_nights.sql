@@ -24,6 +24,7 @@
             from {{ source('gold', 'late_arrival_predictions') }}
             left join done using (as_of, run_id)
             left join arrived using (carrier, flight, origin, flight_date)
+            where role = 'champion'
             group by as_of
             having count_if(is_done is null or has_arrived) > 0
         )

@@ -9,7 +9,7 @@ with
 predictions as (
     select carrier, flight, origin, flight_date, as_of, score, model_version, run_id
     from {{ source('gold', 'late_arrival_predictions') }}
-    where {{ changed.as_of }}
+    where role = 'champion' and {{ changed.as_of }}
 ),
 
 outcomes as (

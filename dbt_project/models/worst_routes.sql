@@ -8,6 +8,7 @@ outcomes as (
 predictions as (
     select carrier, flight, origin, flight_date, as_of, score
     from {{ source('gold', 'late_arrival_predictions') }}
+    where role = 'champion'
 ),
 
 period as (

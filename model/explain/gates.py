@@ -5,12 +5,12 @@ from pyspark.sql import functions as F
 from assay.config import Model
 from assay.lakehouse import Lakehouse
 from assay.report.explanation import GateFacts
-from model.registry import Champion
+from model.registry import Registered
 
 TABLE = "ops.gates"
 
 
-def gates_of(lakehouse: Lakehouse, model: Model, version: Champion) -> tuple[GateFacts, ...]:
+def gates_of(lakehouse: Lakehouse, model: Model, version: Registered) -> tuple[GateFacts, ...]:
     """Every verdict on a version, by gate; none where none is on record."""
     if not lakehouse.tables.exists(TABLE):
         return ()

@@ -22,7 +22,7 @@ from model.explain.gates import gates_of
 from model.explain.key import given_key, predictions_of, told
 from model.explain.training import Training, training_of
 from model.inputs import Inputs
-from model.registry import Champion, connect, with_number
+from model.registry import Registered, connect, with_number
 from model.tasks import TASKS
 
 
@@ -33,7 +33,7 @@ class Found:
     key: Mapping[str, Any]
     row: Mapping[str, Any]
     scored: Sequence[Mapping[str, Any]]
-    versions: Sequence[Champion]
+    versions: Sequence[Registered]
     numbers: Sequence[NDArray[np.float32]]
     """The row as each version's trees see it."""
 
@@ -70,7 +70,7 @@ def predictions(lakehouse: Lakehouse, model: Model, found: Found) -> tuple[Predi
     )
 
 
-def _version(lakehouse: Lakehouse, model: Model, version: int) -> Champion:
+def _version(lakehouse: Lakehouse, model: Model, version: int) -> Registered:
     found = with_number(lakehouse, model, version)
     if found is None:
         raise ModelError(
@@ -110,7 +110,7 @@ def _inputs(
 
 
 def _facts(
-    lakehouse: Lakehouse, model: Model, prediction: Mapping[str, Any], version: Champion, row: Mapping[str, Any],
+    lakehouse: Lakehouse, model: Model, prediction: Mapping[str, Any], version: Registered, row: Mapping[str, Any],
     numbers: NDArray[np.float32],
 ) -> PredictionFacts:  # fmt: skip
     trained = version.artifact

@@ -19,7 +19,7 @@ from model.gates.columns import check_column
 from model.gates.gate import Found, NotJudgedError, Number, Settings, gate, number
 from model.gates.rows import brought, holdout_metrics, sample, split_of
 from model.predict import predict
-from model.registry import Champion
+from model.registry import Registered
 from model.split import HOLDOUT, TRAIN
 from model.tasks import TASKS
 from model.tasks.ranking import GROUP
@@ -113,7 +113,7 @@ def _by(value: float) -> str:
     return f"better by {value:.4f}" if value > 0 else f"worse by {-value:.4f}" if value < 0 else "equal"
 
 
-def _scored_by(rows: DataFrame, current: Champion) -> DataFrame:
+def _scored_by(rows: DataFrame, current: Registered) -> DataFrame:
     """The rows with both scores."""
     trees = current.artifact
     if missing := [name for name in trees.inputs.read if name not in rows.columns]:

@@ -24,8 +24,8 @@ OUTCOMES = (
     "is_late boolean, is_cancelled boolean, valid_from timestamp, valid_to timestamp, batch int"
 )
 PREDICTIONS = (
-    "carrier string, flight int, origin string, flight_date date, as_of timestamp, score double, model string, "
-    "model_version int, run_id string"
+    "carrier string, flight int, origin string, flight_date date, as_of timestamp, score double, role string, "
+    "model string, model_version int, run_id string"
 )
 FILES = (
     "source string, batch int, source_file string, bytes bigint, status string, records bigint, "
@@ -58,7 +58,7 @@ def scored(flight: int, day: int, score: float, *, carrier: str = "UA", **over: 
     """A prediction for a flight on the day of its night."""
     return {
         "carrier": carrier, "flight": flight, "origin": "EWR", "flight_date": night(day).date(), "as_of": night(day),
-        "score": score, "model": "late_arrival", "model_version": 1, "run_id": f"run-{day}", **over,
+        "score": score, "role": "champion", "model": "late_arrival", "model_version": 1, "run_id": f"run-{day}", **over,
     }  # fmt: skip
 
 
@@ -106,7 +106,11 @@ class Lakehouse:
         self.write("silver/outcomes__history", OUTCOMES, rows)
 
     def predictions(self, rows: list[dict[str, Any]]) -> None:
-        self.write("gold/late_arrival_predictions", PREDICTIONS, rows)
+        """Beside each a challenger's, which no model may count."""
+        shadows = [
+            {**r, "score": 1 - r["score"], "role": "challenger", "model_version": 9, "run_id": "s"} for r in rows
+        ]
+        self.write("gold/late_arrival_predictions", PREDICTIONS, [*rows, *shadows])
 
     def ledger(self, files: list[dict[str, Any]], runs: list[dict[str, Any]]) -> None:
         self.write("ops/files", FILES, files)
@@ -159,8 +163,8 @@ def naive_baseline(flights: list[dict[str, Any]], known: list[dict[str, Any]]) -
 
 
 def lakehouse_rows(lakehouse: Lakehouse) -> list[dict[str, Any]]:
-    """The predictions as they lie in the table."""
-    return [row.asDict() for row in lakehouse.frame("late_arrival_predictions").collect()]
+    """The champion's predictions as they lie in the table."""
+    return [row.asDict() for row in lakehouse.frame("late_arrival_predictions").where("role = 'champion'").collect()]
 
 
 def test_build_measures_a_night_as_sklearn_does(lakehouse: Lakehouse) -> None:

@@ -32,6 +32,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "score": ([*NIGHT, "--rewrite"], ["score        2013-02-14 00:00Z  "]),
     "nightly": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "report": (NIGHT, ["report       2013-02-14 00:00Z  "]),
+    "models": ([], ["late_arrival: ", "champion"]),
     "sql": (
         ["select model_version, count(*) > 0 as many from gold.late_arrival_predictions group by 1 order by 1"],
         ["1  True"],
@@ -42,6 +43,9 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
     "explain": (["late_arrival", "no", *NIGHT], "assay: late_arrival has no prediction of this key on this night."),
     "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
+    "promote": (["late_arival", "--why", "better"], "did you mean 'late_arrival'?"),
+    "rollback": (["late_arrival", "--why", " "], "assay: Roles change for a reason."),
+    "compare": (["late_arival"], "assay: There is no model late_arival."),
 }
 """Job -> arguments that it cannot use, and what it says."""
 

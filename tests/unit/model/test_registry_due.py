@@ -7,10 +7,10 @@ import pytest
 from assay.config.model import Model
 from model.artifact import Artifact
 from model.inputs import Inputs
-from model.registry import Champion, due
+from model.registry import Registered, due
 
 TRAINED = datetime(2013, 3, 1, tzinfo=UTC)
-CHAMPION = Champion(1, "run", TRAINED, Artifact("late", b"", 1, Inputs((), {}), {}))
+CHAMPION = Registered(1, "run", TRAINED, Artifact("late", b"", 1, Inputs((), {}), {}))
 MODEL = Model.model_validate(
     {
         "name": "late", "description": "d", "spine": {"train": "select 1", "score": "select 1"}, "key": ["a"],

@@ -12,7 +12,7 @@ from model.artifact import Artifact
 from model.candidate import Candidate
 from model.evaluation import slices
 from model.inputs import Inputs
-from model.registry import Champion
+from model.registry import Registered
 
 MODEL: dict[str, Any] = {
     "name": "late",
@@ -40,7 +40,7 @@ def new_candidate(spark: SparkSession) -> NewCandidate:
         *,
         metrics: Mapping[str, Mapping[str, float]] | None = None,
         artifact: Artifact | None = None,
-        champion: Champion | None = None,
+        champion: Registered | None = None,
         inputs: DataFrame | None = None,
         **model: Any,
     ) -> Candidate:

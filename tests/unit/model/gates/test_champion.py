@@ -14,7 +14,7 @@ from model.candidate import Candidate
 from model.gates import champion as gate
 from model.gates import judge
 from model.inputs import Inputs
-from model.registry import Champion
+from model.registry import Registered
 
 NewCandidate = Callable[..., Candidate]
 SCHEMA = "id int, as_of string, carrier string, hour double, label boolean, score double"
@@ -31,7 +31,7 @@ def trees(hours: np.ndarray, labels: np.ndarray) -> Artifact:
     return Artifact("late", bytes(booster.save_raw("ubj")), 4, Inputs(("hour",), {}), {"ranges": {"train": ["1", "2"]}})
 
 
-GOOD = Champion(3, "run", datetime(2013, 3, 1, tzinfo=UTC), trees(HOURS, LABELS.astype(int)))
+GOOD = Registered(3, "run", datetime(2013, 3, 1, tzinfo=UTC), trees(HOURS, LABELS.astype(int)))
 
 
 def rows(scores: np.ndarray) -> list[tuple[object, ...]]:
@@ -95,7 +95,7 @@ def test_champion_says_of_how_many_rows_it_took_a_part(
     ],
 )  # fmt: skip
 def test_champion_fails_where_it_cannot_compare(
-    new_candidate: NewCandidate, champion: Champion, scores: np.ndarray, why: str
+    new_candidate: NewCandidate, champion: Registered, scores: np.ndarray, why: str
 ) -> None:
     made = new_candidate(rows(scores), SCHEMA, gates={"champion": {"margin": 1}}, champion=champion)
     assert [(each.passed, each.why) for each in judge(made)] == [(False, why)]
