@@ -72,11 +72,16 @@ def listed(model: Model, found: Sequence[Comparison]) -> Table:
             first = role == ROLES[0]
             made.add_row(
                 (f"{one.as_of:%Y-%m-%d}" if one.as_of else "all") if first else "",
-                text.count(champion["rows"]) if first else "", role, ", ".join(map(str, one.versions[role])),
+                text.count(champion["rows"]) if first else "", role, told(one.versions[role]),
                 *[text.metric(one.metrics[role][name]) for name in metrics], "" if first else lead,
                 end_section=not first,
             )  # fmt: skip
     return made
+
+
+def told(versions: Sequence[int]) -> str:
+    """Versions in a cell."""
+    return ", ".join(map(str, versions))
 
 
 if __name__ == "__main__":

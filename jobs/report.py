@@ -8,19 +8,28 @@ if __name__ == "__main__":
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from os.path import relpath
 from pathlib import Path
 
 from assay.cli import parser, run
+from assay.config import Model
+from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.redaction import without_login
 from assay.report import render
 from assay.report.collect import collect
+from assay.report.night import Challenge, ChallengeRow
 from assay.stages import run_stage
 from jobs.common import night, open_from, show
+from jobs.compare import compared, told
+from model.registry import CHALLENGER, CHAMPION, aliases
+from model.tasks import TASKS
 from model.trainings import page_of
+
+COMPARED = timedelta(days=30)
+"""So far back the page compares champion and challenger."""
 
 
 def page(lakehouse: Lakehouse, as_of: datetime) -> Path:
@@ -47,13 +56,38 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
         links = {"Data Docs": Path(relpath(docs, path.parent)).as_posix()} if docs.exists() else {}
         if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
             links["MLflow"] = without_login(uri)[0]
-        told = collect(lakehouse, as_of, outcome.run_id, links)
-        if told.model and (trained := page_of(lakehouse, told.model.name, int(told.model.version))).exists():
-            told = replace(told, links={**links, "Training": trained.name})
-        path.write_text(render(told), encoding="utf-8")
+        facts = collect(lakehouse, as_of, outcome.run_id, links)
+        for model in list(lakehouse.config.models.values())[:1]:  # the one that the page is about
+            facts = replace(facts, challenge=_challenge(lakehouse, model, as_of))
+        if facts.model and (trained := page_of(lakehouse, facts.model.name, int(facts.model.version))).exists():
+            facts = replace(facts, links={**links, "Training": trained.name})
+        path.write_text(render(facts), encoding="utf-8")
         outcome.notes.append(str(path))
 
     return run_stage(lakehouse, "report", as_of, work)
+
+
+def _challenge(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Challenge | None:
+    """How a challenger did over the last nights, on what is known today; None where there is none."""
+    held = aliases(lakehouse, model)
+    if held.get(CHALLENGER) in (None, held.get(CHAMPION)) or not lakehouse.tables.exists(
+        f"gold.{model.name}_predictions"
+    ):
+        return None
+    task = TASKS[model.task]
+    try:
+        found = compared(lakehouse, model, as_of - COMPARED, as_of)
+    except ModelError:  # no outcome is known
+        found = []
+    rows = [
+        ChallengeRow(
+            one.as_of, int(one.metrics[CHAMPION]["rows"]), one.metrics[CHAMPION].get(task.main),
+            one.metrics[CHALLENGER].get(task.main),
+            (told(one.versions[CHAMPION]), told(one.versions[CHALLENGER])),
+        )
+        for one in found
+    ]  # fmt: skip
+    return Challenge(held[CHALLENGER], task.main, task.greater_is_better, tuple(rows))
 
 
 def main(arguments: Sequence[str]) -> None:

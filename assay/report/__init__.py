@@ -3,6 +3,8 @@
 from assay.report.night import (
     AuditRow,
     CalibrationBin,
+    Challenge,
+    ChallengeRow,
     FeatureRow,
     FeedRow,
     GateRow,
@@ -21,6 +23,8 @@ from assay.report.page import render
 __all__ = [
     "AuditRow",
     "CalibrationBin",
+    "Challenge",
+    "ChallengeRow",
     "FeatureRow",
     "FeedRow",
     "GateRow",

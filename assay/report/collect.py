@@ -204,11 +204,11 @@ def _training(recent: DataFrame, model: str, version: float | None) -> Any:
 def _model(lakehouse: Lakehouse, model: Model, run: Any) -> ModelBlock | None:
     if run is None:
         return None
-    splits = {}
     values = {(m["metric"], m["label"]): m["value"] for m in run["metrics"]}
-    for split in ("train", "validation", "holdout"):
-        names = ("rows", "auc", "log_loss", "brier", "calibration_error")
-        splits[split] = {name: values[name, split] for name in names if (name, split) in values}
+    splits = {
+        split: {name: value for (name, label), value in values.items() if label == split}
+        for split in ("train", "validation", "holdout")
+    }
     version = int(values.get(("version", ""), 0))
     gates = _gates(lakehouse, run["run_id"], model.name)
     return ModelBlock(model.name, version, run["as_of"].replace(tzinfo=UTC), splits, gates)

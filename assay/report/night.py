@@ -167,6 +167,37 @@ class NightQuality:
 
 
 @dataclass(frozen=True)
+class ChallengeRow:
+    """Champion and challenger over the rows of a night that both have scored and whose outcome is known."""
+
+    as_of: datetime | None
+    """`None` for all nights together."""
+    rows: int
+    champion: float | None
+    challenger: float | None
+    versions: tuple[str, str]
+    """Which versions had the roles."""
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A challenger that scores in the champion's shadow."""
+
+    version: int
+    metric: str
+    greater_is_better: bool
+    nights: tuple[ChallengeRow, ...] = ()
+    """Oldest first, then all together; empty as long as no outcome is known."""
+
+    @property
+    def ahead(self) -> int:
+        """On how many nights the challenger was better."""
+        better = [n.challenger > n.champion if self.greater_is_better else n.challenger < n.champion
+                  for n in self.nights if n.as_of and n.champion is not None and n.challenger is not None]  # fmt: skip
+        return sum(better)
+
+
+@dataclass(frozen=True)
 class HistoryNight:
     """One night in the history of the lakehouse."""
 
@@ -197,6 +228,7 @@ class NightReport:
     calibration: tuple[CalibrationBin, ...] = ()
     realised: tuple[NightQuality, ...] = ()
     """The nights scored whose outcomes are known."""
+    challenge: Challenge | None = None
     history: tuple[HistoryNight, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     """Name -> address, as `{"Data Docs": "../docs/index.html"}`; relative to the page, or a URL."""

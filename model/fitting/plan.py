@@ -1,6 +1,7 @@
 """How to fit a model: by Spark tasks or in this process, and whether there is memory for it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -55,7 +56,7 @@ def plan(spark: SparkSession, model: Model, inputs: Inputs, rows: int) -> Plan:
             f"{model.name} cannot train with workers in this process.", where=model.at("xgboost", "workers"),
             found=f"{settings.workers} workers", expected="1", do="set xgboost.path to auto or spark",
         )  # fmt: skip
-    free = psutil.virtual_memory().available
+    free = free_memory()
     told = f"{rows:,} rows of {len(inputs.names)} inputs"
     if not wants_spark:
         external = native > free * SHARE
@@ -75,6 +76,25 @@ def plan(spark: SparkSession, model: Model, inputs: Inputs, rows: int) -> Plan:
         f" of {_mb(limit)}" if limit is not None else "; no limit is known: spark.executor.pyspark.memory is not set"
     )
     return Plan("spark", external=False, why=f"{asked}; {told}, about {_mb(each)} a worker{memory}")
+
+
+def free_memory(groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes that this process may still take: what the machine has free, and no more than a container's limit leaves.
+
+    What a container holds is told as Kubernetes tells it: without the files that Linux has cached and can let go.
+
+    Args:
+        groups: Where Linux shows the limits of the control group (version 2) that a container runs in.
+    """
+    free: int = psutil.virtual_memory().available
+    try:
+        limit = int((groups / "memory.max").read_text())  # "max" where there is none
+        held = int((groups / "memory.current").read_text())
+        stat = dict(line.split() for line in (groups / "memory.stat").read_text().splitlines())
+        held -= int(stat["inactive_file"])
+    except (OSError, ValueError, KeyError):
+        return free
+    return max(0, min(free, limit - held))
 
 
 def _check_slots(spark: SparkSession, model: Model) -> None:

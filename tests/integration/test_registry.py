@@ -28,6 +28,7 @@ from assay import catalog, cli
 from assay.config import Model
 from assay.errors import ModelError, TableError
 from assay.lakehouse import Lakehouse
+from jobs.report import page, run_report
 from jobs.score import score_model
 from model import score, train
 from model.registry import aliases, champion, tracking_uri
@@ -228,6 +229,17 @@ def test_compare_measures_both_on_what_happened(
     assert call(jobs.compare, lakehouse, "late") == 0
     assert "champion and challenger on realised outcomes" in capsys.readouterr().out
     assert call(jobs.compare, lakehouse, "late", "--from", "2027-01-01") == 7
+
+
+def test_the_report_has_both_as_compare_has_them(lakehouse: Lakehouse, late: Model) -> None:
+    run_report(lakehouse, NIGHTS[2])
+    found = jobs.compare.compared(lakehouse, late, last=NIGHTS[2])
+    html = page(lakehouse, NIGHTS[2]).read_text()
+    section = html[html.index('id="challenge"') : html.index('id="realised"')]
+    assert "Version 2 is challenger." in section
+    for one in found:
+        for role in ("champion", "challenger"):
+            assert f"{one.metrics[role]['auc']:.3f}" in section
 
 
 @contextmanager

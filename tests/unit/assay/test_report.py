@@ -12,6 +12,8 @@ import pytest
 from assay.report import (
     AuditRow,
     CalibrationBin,
+    Challenge,
+    ChallengeRow,
     FeatureRow,
     FeedRow,
     GateRow,
@@ -148,6 +150,19 @@ FULL = replace(
 )  # fmt: skip
 
 
+CHALLENGED = replace(
+    FULL,
+    challenge=Challenge(
+        4, "auc", greater_is_better=True,
+        nights=(
+            ChallengeRow(night(1), 958, 0.7012, 0.7101, ("3", "4")),
+            ChallengeRow(night(2), 765, 0.6644, 0.6512, ("3", "4")),
+            ChallengeRow(None, 1723, 0.6831, 0.6902, ("3", "4")),
+        ),
+    ),
+)  # fmt: skip
+
+
 class Page(HTMLParser):
     """Reads a page strictly: open tags in order, text per section, every attribute."""
 
@@ -187,6 +202,21 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def full() -> Page:
     return Page(render(FULL))
+
+
+def test_a_challenger_stands_beside_the_champion_night_by_night() -> None:
+    found = Page(render(CHALLENGED))["challenge"]
+    assert "Version 4 is challenger. On 1 of 2 nights a challenger was ahead of the champion by auc." in found
+    for told in ("1 Mar", "958", "0.701", "0.710", "+0.009", "\u22120.013", "All", "1,723", "3 and 4"):
+        assert told in found, told
+    waits = replace(CHALLENGED, challenge=Challenge(4, "rmse", greater_is_better=False))
+    assert "No row that both have scored has a known outcome yet." in Page(render(waits))["challenge"]
+    assert "challenge" not in Page(render(FULL)).texts
+
+
+def test_ahead_is_below_where_less_is_better() -> None:
+    nights = CHALLENGED.challenge.nights if CHALLENGED.challenge else ()
+    assert Challenge(4, "rmse", greater_is_better=False, nights=nights).ahead == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,119 @@
+"""Training on a Spark that is a cluster: a Standalone master and a worker on loopback, with two slots."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import pyspark
+import pytest
+import yaml
+from pyspark.sql import functions as F
+
+from assay.lakehouse import Lakehouse, open_lakehouse
+from model.trainings import TRAININGS
+
+ROOT = Path(__file__).parents[2]
+SPARK = Path(pyspark.__file__).parent
+SMALL = {"spark.sql.shuffle.partitions": 2, "spark.databricks.delta.snapshotPartitions": 1, "spark.ui.enabled": False}
+
+
+class Flights(Protocol):
+    """What the fixture gives."""
+
+    lakehouse: Lakehouse
+    nights: tuple[datetime, datetime]
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster with two slots."""
+    folder = tmp_path_factory.mktemp("cluster")
+    port, page = _free_port(), _free_port()
+    address = f"spark://127.0.0.1:{port}"
+    more = {
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_WORKER_DIR": str(folder),
+        "PYSPARK_PYTHON": sys.executable,
+        "TZ": "UTC",
+    }
+    kinds = {
+        "Master": ["--host", "127.0.0.1", "--port", str(port), "--webui-port", str(page)],
+        "Worker": ["--host", "127.0.0.1", "--cores", "2", "--memory", "2g", "--webui-port", "0", address],
+    }
+    running = []
+    try:
+        for kind, arguments in kinds.items():
+            command = [str(SPARK / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind.lower()}.{kind}", *arguments]
+            with (folder / f"{kind}.log").open("w") as log:
+                running.append(subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **more}))
+        deadline = time.monotonic() + 120
+        while _workers(page) != 1:
+            assert time.monotonic() < deadline, (folder / "Worker.log").read_text()
+            time.sleep(0.5)
+        yield address
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(30)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _workers(page: int) -> int:
+    """How many workers the master's page knows."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{page}/json/", timeout=10) as answer:
+            return int(json.load(answer)["aliveworkers"])
+    except OSError:
+        return 0
+
+
+@pytest.fixture(scope="module")
+def conf_dir(flights: Flights, master: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the lakehouse of the flights, with an environment for the cluster."""
+    folder = tmp_path_factory.mktemp("clustered")
+    shutil.copytree(flights.lakehouse.conf_dir.resolve().parent, folder / "conf")
+    shutil.copytree(Path(flights.lakehouse.root), folder / "warehouse" / "flights")
+    environment = {"warehouse": "warehouse", "spark": {"master": master, "conf": SMALL}}
+    (folder / "conf" / "env" / "cluster.yml").write_text(yaml.safe_dump(environment))
+    return folder / "conf" / "flights"
+
+
+def train(conf_dir: Path, workers: int) -> "subprocess.CompletedProcess[str]":
+    """`assay train` on the cluster."""
+    path = conf_dir / "models" / "late_arrival.yml"
+    model = yaml.safe_load(path.read_text())
+    model["xgboost"]["workers"] = workers
+    path.write_text(yaml.safe_dump(model, sort_keys=False))
+    command = [str(Path(sys.executable).parent / "assay"), "train", "--conf-dir", str(conf_dir), "--env", "cluster"]
+    return subprocess.run([*command, "--as-of", "2013-02-14"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_two_workers_train_together_on_a_cluster(conf_dir: Path) -> None:
+    done = train(conf_dir, 2)
+    assert done.returncode == 0, done.stderr
+    newest = open_lakehouse(conf_dir).tables.read(TRAININGS).orderBy(F.desc("trained_at")).limit(1).collect()[0]
+    assert (newest["path"], newest["fate"]) == ("spark", "champion")
+    assert newest["why"].startswith("2 workers; ")
+    assert newest["metrics"]["holdout"]["auc"] > 0.5
+
+
+def test_more_workers_than_the_cluster_has_slots_are_refused_at_once(conf_dir: Path) -> None:
+    done = train(conf_dir, 3)
+    assert done.returncode == 7
+    assert "asks for more workers than Spark has slots" in done.stderr
+    assert "expected: at most 2" in done.stderr
