@@ -84,12 +84,12 @@ def check(name: str, setting: Callable[[Column], Any], message: Callable[[Any], 
 
 @check("type", lambda column: column.type, lambda kind: f"is not of type {kind}")
 def _type(value: Value) -> SparkColumn:
-    return value.text.isNotNull() & value.value.isNull()
+    return value.value.isNull() & value.text.isNotNull()
 
 
 @check("required", lambda column: column.required or None, lambda _: "is missing")
 def _required(value: Value) -> SparkColumn:
-    return value.text.isNull()
+    return value.value.isNull() & value.text.isNull()
 
 
 @check("min", lambda column: column.min, lambda least: f"is below {least:.15g}")

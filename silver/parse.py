@@ -1,22 +1,35 @@
-"""Raw text to typed values: one function per column type, NULL where the text is not of that type."""
+"""Raw text to typed values: one function per column type, NULL where the text is not of that type.
+
+Spark's casts take more than a contract does: `1d` for a double, control characters around a number. Patterns find that, and
+take longer than the casts. So one pattern looks at all numbers and dates of a row at once (`are_plain`); of a row that has
+nothing in them but digits, points and minus signs, the casts are right, or a look at a length and a place decides.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import functions as F
 
 from assay.config import Column
 
-Parser = Callable[[SparkColumn, Column, str], SparkColumn]
+Parser = Callable[[SparkColumn, Column, str, SparkColumn], SparkColumn]
 
 # Possessive quantifiers (`*+`): what was matched is not tried again in another way.
 _WHOLE = r"^\s*+[+-]?+\d++\s*+$"
 _DOUBLE = r"^\s*+[+-]?+(?:\d++(?:[.]\d*+)?+|[.]\d++)(?:[eE][+-]?+\d++)?+\s*+$"
-_SHORT = r"^[+-]?+(?:\d{1,200}+(?:[.]\d*+)?+|[.]\d++)$"
-"""A number that is written without exponent, and that no double is too small for."""
 _LOCAL = r"^\s*\d{4}-\d{2}-\d{2}[T ]\d{1,2}(:\d{1,2}(:\d{1,2}([.]\d*)?)?)?\s*$"
+_DAY = r"^\s*\d{4}-\d{2}-\d{2}[T ]\d"
 _ZONE_LETTERS = "VzOXxZ"
+
+_PLAIN = r"\A[,-9]*\z"
+"""Digits, points, minus signs, and commas and slashes, which no cast takes: a single range is found out fastest."""
+
+_OF_DIGITS = ("int", "long", "double", "decimal", "date", "hhmm")
+"""Types whose texts are mostly plain."""
+
+_SURELY_FINITE = 200
+"""A double of at most so many digits is neither infinite nor nothing."""
 
 
 def text_of(name: str, nulls: tuple[str, ...]) -> SparkColumn:
@@ -24,7 +37,13 @@ def text_of(name: str, nulls: tuple[str, ...]) -> SparkColumn:
     return F.when(~F.col(name).isin(list(nulls)), F.col(name))
 
 
-def typed(text: SparkColumn, column: Column, time_zone: str) -> SparkColumn:
+def are_plain(texts: Iterable[tuple[Column, SparkColumn]]) -> SparkColumn:
+    """Whether all numbers and dates of a row are written in digits, points and minus signs alone; never NULL."""
+    wanted = [text for column, text in texts if _kind(column) in _OF_DIGITS and not column.format]
+    return F.concat_ws(".", *wanted).rlike(_PLAIN) if wanted else F.lit(True)
+
+
+def typed(text: SparkColumn, column: Column, time_zone: str, plain: SparkColumn | None = None) -> SparkColumn:
     """A raw text as its contract's type.
 
     Args:
@@ -32,55 +51,59 @@ def typed(text: SparkColumn, column: Column, time_zone: str) -> SparkColumn:
         column: The contract's column.
         time_zone: Zone of timestamps that carry none. A local time that daylight saving skips is moved forward by the
             hour; of one that happens twice, the first is meant, unless the contract says the second.
+        plain: What `are_plain` says of the row; by default every text is looked at.
     """
-    kind = "decimal" if column.type.startswith("decimal") else column.type
-    return _PARSERS[kind](text, column, column.time_zone or time_zone)
+    return _PARSERS[_kind(column)](
+        text, column, column.time_zone or time_zone, F.lit(False) if plain is None else plain
+    )
 
 
-def _string(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
+def _kind(column: Column) -> str:
+    return "decimal" if column.type.startswith("decimal") else column.type
+
+
+def _string(text: SparkColumn, column: Column, zone: str, plain: SparkColumn) -> SparkColumn:
     return text
 
 
-def _cast(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
+def _cast(text: SparkColumn, column: Column, zone: str, plain: SparkColumn) -> SparkColumn:
     return text.try_cast(column.type)
 
 
-def _is_shown(value: SparkColumn, text: SparkColumn) -> SparkColumn:
-    """Whether a text is a number just as Spark shows it, as most are: cheaper to find out than by a pattern."""
-    return F.coalesce(value.cast("string") == text, F.lit(False))
-
-
-def _decimal(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
+def _decimal(text: SparkColumn, column: Column, zone: str, plain: SparkColumn) -> SparkColumn:
     """A decimal with no more places than its type has: Spark's cast would round the others away."""
     precision, scale = (int(part) for part in column.type[len("decimal(") : -1].split(","))
     more = min(scale + 6, 38 - (precision - scale))
-    value = text.try_cast(column.type)
-    plain = _is_shown(value, text) | text.rlike(rf"^\s*[+-]?(\d+([.]\d{{0,{scale}}}0*)?|[.]\d{{1,{scale or 1}}}0*)\s*$")
-    return F.when(plain | (text.rlike("[eE]") & (value == text.try_cast(f"decimal(38,{more})"))), value)
+    value, point = text.try_cast(column.type), F.instr(text, ".")
+    fits = (point == 0) | (F.octet_length(text) - point <= scale)
+    exact = text.rlike(rf"^\s*[+-]?(\d+([.]\d{{0,{scale}}}0*)?|[.]\d{{1,{scale or 1}}}0*)\s*$")
+    same = text.rlike("[eE]") & (value == text.try_cast(f"decimal(38,{more})"))
+    return F.when((plain & fits) | exact | same, value)
 
 
-def _double(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
+def _double(text: SparkColumn, column: Column, zone: str, plain: SparkColumn) -> SparkColumn:
     value = text.try_cast("double")
-    return F.when(text.rlike(_SHORT), value).when(text.rlike(_DOUBLE) & (F.abs(value) != float("inf")), value)
+    finite = plain & (F.octet_length(text) <= _SURELY_FINITE)
+    return F.when(finite, value).when(text.rlike(_DOUBLE) & (F.abs(value) != float("inf")), value)
 
 
-def _whole(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
-    value = text.try_cast("int" if column.type == "int" else "bigint")
-    return F.when(_is_shown(value, text) | text.rlike(_WHOLE), value)
+def _whole(text: SparkColumn, column: Column, zone: str, plain: SparkColumn) -> SparkColumn:
+    return F.when(plain | text.rlike(_WHOLE), text.try_cast("int" if column.type == "int" else "bigint"))
 
 
-def _date(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
+def _date(text: SparkColumn, column: Column, zone: str, plain: SparkColumn) -> SparkColumn:
     if column.format:
         return F.try_to_timestamp(text, F.lit(column.format)).cast("date")
-    return F.when(text.rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$"), text.try_cast("date"))
+    four_two_two = plain & (F.octet_length(text) == 10) & (F.instr(text, "-") == 5)
+    return F.when(four_two_two | text.rlike(r"^\s*\d{4}-\d{2}-\d{2}\s*$"), text.try_cast("date"))
 
 
-def _timestamp(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
+def _timestamp(text: SparkColumn, column: Column, zone: str, plain: SparkColumn) -> SparkColumn:
     if column.format:
         value = F.try_to_timestamp(text, F.lit(column.format))
         return value if _zoned(column.format) else _instant(value, column, zone)
-    value = F.when(text.rlike(r"^\s*\d{4}-\d{2}-\d{2}[T ]\d"), text.try_cast("timestamp"))
-    return F.when(text.rlike(_LOCAL), _instant(value, column, zone)).otherwise(value)
+    value = text.try_cast("timestamp")
+    return F.when(text.rlike(_LOCAL), _instant(value, column, zone)).when(text.rlike(_DAY), value)
 
 
 def _instant(local: SparkColumn, column: Column, zone: str) -> SparkColumn:
@@ -126,8 +149,9 @@ def _zoned(pattern: str) -> bool:
     return any(letter in re.sub("'[^']*'", "", pattern) for letter in _ZONE_LETTERS)
 
 
-def _hhmm(text: SparkColumn, column: Column, zone: str) -> SparkColumn:
-    number = F.when(text.rlike(r"^\s*\d{1,4}\s*$"), text.try_cast("int"))
+def _hhmm(text: SparkColumn, column: Column, zone: str, plain: SparkColumn) -> SparkColumn:
+    four = plain & (F.octet_length(text) <= 4) & ~text.startswith("-")
+    number = F.when(four | text.rlike(r"^\s*\d{1,4}\s*$"), text.try_cast("int"))
     return F.when((number <= 2400) & (number % 100 < 60), F.floor(number / 100).cast("int") * 60 + number % 100)
 
 

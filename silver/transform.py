@@ -14,7 +14,7 @@ from assay.errors import ContractError
 from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import literal, quoted
 from silver.checks import Check, Value, checks_of
-from silver.parse import text_of, typed
+from silver.parse import are_plain, text_of, typed
 from silver.references import with_referenced
 
 NO_HISTORY: Mapping[str, DataFrame] = MappingProxyType({})
@@ -55,17 +55,23 @@ def check_batch(
         checks that it breaks and is kept with, NULL for none), a row per bronze row; and the checks that were applied.
     """
     raw = {name: F.col(f"raw.{quoted(name)}") for name in source.columns}
+    read = {name: F.col(quoted(name)) for name in source.columns}
     values = [
-        Value(name, text_of(f"raw.{quoted(name)}", source.nulls), F.col(quoted(name)), column, time_zone)
+        Value(
+            name,
+            read[name] if column.type == "string" else text_of(f"raw.{quoted(name)}", source.nulls),
+            read[name],
+            column,
+            time_zone,
+        )
         for name, column in source.columns.items()
     ]
+    texts = {name: text_of(quoted(name), source.nulls) for name in source.columns}
+    plain = are_plain((column, texts[name]) for name, column in source.columns.items())
     parsed = bronze.select(
         F.struct(*[F.col(quoted(name)).alias(name) for name in source.columns]).alias("raw"),
-        *[
-            typed(text_of(quoted(name), source.nulls), column, time_zone).alias(name)
-            for name, column in source.columns.items()
-        ],
-        "extra", "corrupt", F.col("raw").alias("__raw"), "available_at", *ORIGIN,
+        *[typed(texts[name], column, time_zone, plain).alias(name) for name, column in source.columns.items()],
+        "corrupt", F.col("raw").alias("__raw"), "available_at", *ORIGIN,
     )  # fmt: skip
     for name, derived in source.derived.items():
         parsed = _derive(parsed, source, name, derived.expr)
@@ -81,17 +87,18 @@ def check_batch(
             F.lit("quarantine").alias("severity"),
         ).cast(REASON)
     )  # fmt: skip
-    readable = F.col("corrupt").isNull()
-    reasons = F.when(~readable, unreadable).otherwise(_failing([item for item in checks if not item.flags]))
-    flags = F.when(readable, _failing([item for item in checks if item.flags]))
-    judged = parsed.select("*", reasons.alias("reasons"), flags.alias("flags"))
+    readable, none = F.col("corrupt").isNull(), F.lit(None).cast(f"array<{REASON}>")
+    rejecting, flagging = [item for item in checks if not item.flags], [item for item in checks if item.flags]
+    broken, flagged = _any_fails(rejecting), readable & _any_fails(flagging)
+    reasons = F.when(~readable, unreadable).when(broken, _failing(rejecting)).otherwise(none)
     kept = F.coalesce(F.substring("__raw", 1, KEPT), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))
-    return judged.select(
+    return parsed.select(
         *[quoted(name) for name in (*source.columns, *source.derived)],
         _valid_from(source, time_zone).alias("valid_from"),
         "available_at", *ORIGIN,
-        F.when(F.col("reasons").isNotNull(), kept).alias("raw"),
-        "reasons", "flags",
+        F.when(~readable | broken, kept).alias("raw"),
+        reasons.alias("reasons"),
+        F.when(flagged, _failing(flagging)).otherwise(none).alias("flags"),
     ), checks  # fmt: skip
 
 
@@ -101,13 +108,15 @@ def accepted_rows(judged: DataFrame, source: Source) -> DataFrame:
     return judged.where(F.col("reasons").isNull()).select(*map(quoted, names), "valid_from", *ORIGIN)
 
 
+def _any_fails(checks: list[Check]) -> SparkColumn:
+    """Whether a row breaks one of some checks: found out first, as most rows break none."""
+    return F.greatest(F.lit(False), F.lit(False), *[item.fails for item in checks])
+
+
 def _failing(checks: list[Check]) -> SparkColumn:
-    """The reasons of the checks that a row breaks; NULL where it breaks none, which is found out first."""
-    if not checks:
-        return F.lit(None).cast(f"array<{REASON}>")
+    """The reasons of the checks that a row breaks."""
     reasons = F.array(*[F.when(item.fails, _reason(item)) for item in checks])
-    any_fails = F.greatest(F.lit(False), F.lit(False), *[item.fails for item in checks])
-    return F.when(any_fails, F.filter(reasons, lambda reason: reason.isNotNull()))
+    return F.filter(reasons, lambda reason: reason.isNotNull()).cast(f"array<{REASON}>")
 
 
 def label_of(reason: SparkColumn) -> SparkColumn:

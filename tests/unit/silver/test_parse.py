@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.config import Column
-from silver.parse import text_of, typed
+from silver.parse import are_plain, text_of, typed
 from silver.transform import register_functions
 
 NEW_YORK = "America/New_York"
@@ -69,6 +70,23 @@ def test_typed_reads_texts_of_the_type_and_nothing_else(spark: SparkSession) -> 
     cases = [(column, text) for kind, texts in SIMPLE.items() for column in [Column(type=kind)] for text in texts]
     found = iter(parsed(spark, cases))
     assert {kind: {text: next(found) for text in texts} for kind, texts in SIMPLE.items()} == SIMPLE
+
+
+def test_typed_reads_plain_texts_as_it_reads_others(spark: SparkSession) -> None:
+    columns = [Column(type=kind) for kind in SIMPLE]
+    random = Random(0)  # noqa: S311  # no secret
+    drawn = ["".join(random.choices("0123456789.-", k=random.randint(0, 12))) for _ in range(4000)]
+    days = [
+        f"{random.choice(('', '-', '1'))}2013-{random.randint(1, 13):0{random.randint(1, 2)}d}-07" for _ in range(200)
+    ]
+    odd = [text for texts in SIMPLE.values() for text in texts]
+    frame = spark.createDataFrame([(text,) for text in drawn + days + odd], "text string")
+    plain = are_plain((column, F.col("text")) for column in columns)
+    both = [(typed(F.col("text"), each, NEW_YORK, plain), typed(F.col("text"), each, NEW_YORK)) for each in columns]
+    differ = [F.count_if(~one.eqNullSafe(other)).alias(kind) for kind, (one, other) in zip(SIMPLE, both, strict=True)]
+    found = frame.agg(F.count_if(plain).alias("plain"), *differ).collect()[0].asDict()
+    assert found.pop("plain") > 4000
+    assert found == dict.fromkeys(SIMPLE, 0)
 
 
 def test_the_second_of_two_times_is_meant_where_the_contract_says_so(spark: SparkSession) -> None:
