@@ -1,7 +1,6 @@
 """What a batch writes to `silver.<source>__history`: one append, or one merge where it changes what was known."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,41 +10,19 @@ from pyspark.sql import functions as F
 from assay import constraints, ledger
 from assay.config import Source
 from assay.errors import TableError
-from assay.frames import held, only_row
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.tables import Commit, literal, quoted
-from silver.alone import apart
 from silver.constraints import PREFIX, constraints_of
+from silver.fates import Fates, fated
 from silver.measure import Counts
 from silver.transform import label_of
-from silver.versions import DUPLICATE, PLACE, SUPERSEDED, UNCHANGED, VERSION, Rules, chain, needed
+from silver.versions import PLACE, Rules, needed
 
 FLAGS = "_flags"
 REPLAY = "replay"
 """The stage that cleans batches again."""
-FATES = (VERSION, UNCHANGED, DUPLICATE, SUPERSEDED)
-
-
-@dataclass(frozen=True)
-class Fates:
-    """How many accepted records of a batch are what."""
-
-    version: int
-    unchanged: int
-    duplicate: int
-    superseded: int
-
-    @property
-    def rows(self) -> int:
-        """All of them."""
-        return self.version + self.no_version
-
-    @property
-    def no_version(self) -> int:
-        """Those that are kept and valid at no time."""
-        return self.unchanged + self.duplicate + self.superseded
 
 
 def history_of(source: str) -> str:
@@ -74,15 +51,7 @@ def write_history(
         since = None if begun else counts.first_valid
         snapshots = _whole_snapshots(lakehouse, source, batch, existing, checked, since)
     accepted = counts.rows - counts.rejected
-    with (
-        apart(existing, incoming, rules, accepted) as (shared, together, alone),
-        held(chain(shared, together, rules, [FLAGS], snapshots)) as chained,
-    ):
-        fates, changes = _count_fates(chained)
-        records = chained
-        if alone is not None:
-            fates = replace(fates, version=fates.version + accepted - fates.rows)
-            records = chained.unionByName(alone)
+    with fated(existing, incoming, rules, accepted, [FLAGS], snapshots) as (records, fates, changes):
         if changes or begun:
             within = [] if begun or snapshots else [_key_range(counts.key_range, "target.")]
             commit = _merge(lakehouse, table, source, records, within, batch if begun else None)
@@ -101,17 +70,6 @@ def write_history(
     known = (*source.columns, *source.derived)
     outcome.notes += constraints.add_missing(lakehouse.tables, table, PREFIX, certain, known, again=again)
     return fates, Target(source.name, f"batch {batch}", table, version)
-
-
-def _count_fates(records: DataFrame) -> tuple[Fates, int]:
-    """How many of the batch's records have which fate, and how many rows of the history change."""
-    row = only_row(
-        records.agg(
-            *[F.count_if(F.col("is_new") & (F.col("fate") == fate)).alias(fate) for fate in FATES],
-            F.count_if("changes").alias("changes"),
-        )
-    )
-    return Fates(*[row[fate] for fate in FATES]), row["changes"]
 
 
 def was_begun(lakehouse: Lakehouse, table: str, batch: int, outcome: Outcome) -> bool:
