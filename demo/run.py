@@ -45,6 +45,9 @@ QUERIES = (
     "select reasons, raw, source_file, source_position from silver.weather__quarantine",
 )
 
+WHY = "UA 1545 EWR 2013-03-07 --as-of 2013-03-07"
+"""A flight of the last night."""
+
 
 @dataclass(frozen=True)
 class Night:
@@ -177,6 +180,8 @@ def show(console: Console, lakehouse: Lakehouse, done: Sequence[Night]) -> None:
     console.print("\nAsk it something:", highlight=False)
     for query in QUERIES:
         console.print(f'  .venv/bin/assay sql "{query}"', soft_wrap=True, highlight=False)
+    console.print("\nAsk why a prediction is what it is, back to the lines of the files:", highlight=False)
+    console.print(f"  .venv/bin/assay explain late_arrival {WHY} --page", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

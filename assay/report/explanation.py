@@ -61,6 +61,8 @@ class PredictionFacts:
     """A prediction of the key, by one version of the model."""
 
     version: int
+    role: str
+    """As what it scored the night: `champion` or `challenger`."""
     score: float
     margin: float
     """What the trees add up to: log odds of a probability, else the score."""

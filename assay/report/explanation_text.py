@@ -33,7 +33,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
 
 def _prediction(found: PredictionFacts) -> Iterator[str]:
     unit = "log odds " if found.is_probability else ""
-    yield f"Score {text.metric(found.score)} by version {found.version}" + (
+    yield f"Score {text.metric(found.score)} by version {found.version}, {found.role}" + (
         f", run {found.run_id}" if found.run_id else ""
     )
     yield (

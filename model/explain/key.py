@@ -11,6 +11,7 @@ from assay.errors import ConfigError, ModelError, nearest
 from assay.frames import only_row
 from assay.lakehouse import Lakehouse
 from assay.tables import quoted
+from model.registry import CHAMPION
 
 SHOWN = 5
 """Keys that an error names."""
@@ -36,7 +37,7 @@ def given_key(model: Model, words: Sequence[str]) -> dict[str, str]:
 
 
 def predictions_of(lakehouse: Lakehouse, model: Model, key: Mapping[str, str], as_of: datetime) -> list[dict[str, Any]]:
-    """The predictions of a single key, in order of their version."""
+    """The predictions of a single key, the champion's first."""
     table = f"gold.{model.name}_predictions"
     night = lakehouse.tables.read(table).where(F.col("as_of") == F.lit(as_of))
     matching = night
@@ -46,7 +47,7 @@ def predictions_of(lakehouse: Lakehouse, model: Model, key: Mapping[str, str], a
     found = [row.asDict(recursive=True) for row in matching.limit(10 * SHOWN).collect()]
     keys = sorted({tuple(row[name] for name in model.key) for row in found}, key=str)
     if len(keys) == 1:
-        return sorted(found, key=lambda row: int(row["model_version"]))
+        return sorted(found, key=lambda row: bool(row["role"] != CHAMPION))
     asked = " ".join(f"{name}={value}" for name, value in key.items())
     if keys:
         raise ModelError(

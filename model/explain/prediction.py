@@ -122,6 +122,7 @@ def _facts(
         notes.append(f"these trees and inputs give {score!r} today: one of them has changed since the night was scored")
     return PredictionFacts(
         version=version.version,
+        role=prediction["role"],
         score=prediction["score"],
         margin=float(found.sum(dtype=np.float64)),
         bias=float(bias[0]),

@@ -28,7 +28,7 @@ INPUTS = (
     InputFacts("hour", None, 0.125, rows=200, missing=20, below=None, equal=0),
 )
 PREDICTION = PredictionFacts(
-    version=3, score=0.4688, margin=-0.125, bias=-1.0, is_probability=True, run_id="r1", trees_sha256="ab" * 32,
+    version=3, role="champion", score=0.4688, margin=-0.125, bias=-1.0, is_probability=True, run_id="r1", trees_sha256="ab" * 32,
     trained_as_of=datetime(2013, 3, 1, tzinfo=UTC), training_table="gold.late_training", training_version=4,
     training_rows=200, mlflow_run="m1", gates=(GateFacts("auc", True, "auc is 0.7"), GateFacts("rows", False, "few")),
     inputs=INPUTS,
@@ -50,7 +50,7 @@ EXPLANATION = Explanation(
 def test_page_tells_the_way_from_the_score_to_the_files() -> None:
     page = render_explanation(EXPLANATION)
     for words in (
-        "Is it late?", "Score 0.469 by version 3", "Log odds \u22120.125: \u22121 when nothing is known", "200 rows",
+        "Is it late?", "Score 0.469 by version 3, champion", "Log odds \u22120.125: \u22121 when nothing is known", "200 rows",
         "gold.late_training", "abababababababab", "above 90.0 %", "as in 15.0 %", "missing, as in 10.0 %", "auc is 0.7",
         "hour is <code>minutes / 60</code>", "rate of is_late, 7d", "landing/outcomes/1.csv:17", "carrier=U&lt;A delay=",
         "newest 1 of 12 records", "known", "a note", "r2",
@@ -66,7 +66,7 @@ def test_lines_tell_the_same_and_no_value_begins_one() -> None:
     lines = as_lines(odd)
     assert lines[0] == "late  carrier=UA\\nforged, as of 2013-03-07 00:00 UTC"
     for line in (
-        "Score 0.469 by version 3, run r1",
+        "Score 0.469 by version 3, champion, run r1",
         "  log odds \u22120.125 = \u22121 when nothing is known +0.875 by the inputs",
         f"  trees {'ab' * 32}, MLflow run m1",
         "  gate rows: FAILED, few",
