@@ -24,7 +24,7 @@ from assay.report.night import Challenge, ChallengeRow
 from assay.stages import run_stage
 from jobs.common import night, open_from, show
 from jobs.compare import compared, told
-from model.registry import CHALLENGER, CHAMPION, aliases
+from model.registry import CHALLENGER, CHAMPION
 from model.tasks import TASKS
 from model.trainings import page_of
 
@@ -57,8 +57,9 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
         if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
             links["MLflow"] = without_login(uri)[0]
         facts = collect(lakehouse, as_of, outcome.run_id, links)
-        for model in list(lakehouse.config.models.values())[:1]:  # the one that the page is about
-            facts = replace(facts, challenge=_challenge(lakehouse, model, as_of))
+        if facts.model and (version := facts.model.challenger) is not None:
+            model = lakehouse.config.models[facts.model.name]
+            facts = replace(facts, challenge=_challenge(lakehouse, model, version, as_of))
         if facts.model and (trained := page_of(lakehouse, facts.model.name, int(facts.model.version))).exists():
             facts = replace(facts, links={**links, "Training": trained.name})
         path.write_text(render(facts), encoding="utf-8")
@@ -67,13 +68,8 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
     return run_stage(lakehouse, "report", as_of, work)
 
 
-def _challenge(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Challenge | None:
-    """How a challenger did over the last nights, on what is known today; None where there is none."""
-    held = aliases(lakehouse, model)
-    if held.get(CHALLENGER) in (None, held.get(CHAMPION)) or not lakehouse.tables.exists(
-        f"gold.{model.name}_predictions"
-    ):
-        return None
+def _challenge(lakehouse: Lakehouse, model: Model, version: int, as_of: datetime) -> Challenge:
+    """How challengers did over the last nights, on what is known today."""
     task = TASKS[model.task]
     try:
         found = compared(lakehouse, model, as_of - COMPARED, as_of)
@@ -87,7 +83,7 @@ def _challenge(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Challenge
         )
         for one in found
     ]  # fmt: skip
-    return Challenge(held[CHALLENGER], task.main, task.greater_is_better, tuple(rows))
+    return Challenge(version, task.main, task.greater_is_better, tuple(rows))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from assay.report.night import (
     StageRow,
 )
 from assay.report.sources import feeds_of, rejects_of
-from assay.report.verdict import verdict
+from assay.report.verdict import SHADOW, verdict
 from assay.stages import side_by_side
 
 HISTORY_NIGHTS = 30
@@ -55,7 +55,7 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         lakehouse, partial(feeds_of, lakehouse, as_of, numbers), partial(rejects_of, lakehouse, as_of, numbers)
     )
     stages = tuple(_stage(run, numbers) for run in runs)
-    block = _model(lakehouse, model, trained) if model else None
+    block = _model(lakehouse, model, trained, _scored_by(runs, model.name, SHADOW)) if model else None
     return NightReport(
         lakehouse=lakehouse.name,
         description=lakehouse.config.file.description,
@@ -89,7 +89,7 @@ def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime, model: Model | None) 
     recent = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of)).persist()
     try:
         runs = _last_runs(recent, as_of)
-        trained = _training(recent, model.name, _scored_by(runs, model.name)) if model else None
+        trained = _training(recent, model.name, _scored_by(runs, model.name, "score")) if model else None
         return runs, _numbers(recent, as_of), _history(recent), trained, _audits(recent)
     finally:
         recent.unpersist()
@@ -183,9 +183,9 @@ def _audits(recent: DataFrame) -> tuple[AuditRow, ...]:
     return tuple(row(found["stage"], found["run"]) for found in newest)
 
 
-def _scored_by(runs: list[Any], model: str) -> float | None:
-    """The version that scored the night as champion."""
-    found = [m["value"] for run in runs if run["stage"] == "score" for m in run["metrics"]
+def _scored_by(runs: list[Any], model: str, stage: str) -> float | None:
+    """The version that scored the night in a stage."""
+    found = [m["value"] for run in runs if run["stage"] == stage for m in run["metrics"]
              if (m["target"], m["metric"]) == (model, "version")]  # fmt: skip
     return found[-1] if found else None
 
@@ -201,7 +201,7 @@ def _training(recent: DataFrame, model: str, version: float | None) -> Any:
     )
 
 
-def _model(lakehouse: Lakehouse, model: Model, run: Any) -> ModelBlock | None:
+def _model(lakehouse: Lakehouse, model: Model, run: Any, challenger: float | None) -> ModelBlock | None:
     if run is None:
         return None
     values = {(m["metric"], m["label"]): m["value"] for m in run["metrics"]}
@@ -211,7 +211,8 @@ def _model(lakehouse: Lakehouse, model: Model, run: Any) -> ModelBlock | None:
     }
     version = int(values.get(("version", ""), 0))
     gates = _gates(lakehouse, run["run_id"], model.name)
-    return ModelBlock(model.name, version, run["as_of"].replace(tzinfo=UTC), splits, gates)
+    beside = None if challenger is None else int(challenger)
+    return ModelBlock(model.name, version, run["as_of"].replace(tzinfo=UTC), splits, gates, challenger=beside)
 
 
 def _gates(lakehouse: Lakehouse, run_id: str, model: str) -> tuple[GateRow, ...]:

@@ -121,6 +121,8 @@ class ModelBlock:
     gates: tuple[GateRow, ...] = ()
     baseline: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     """The same shape as `metrics`, of the baseline that the model has to beat."""
+    challenger: int | None = None
+    """The version that scored in its shadow."""
 
 
 @dataclass(frozen=True)
