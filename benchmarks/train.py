@@ -134,16 +134,18 @@ def measured(way: str, folder: str) -> dict[str, Any]:
 def main() -> None:
     """Measure, and print a line each and the ratios."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--rows", type=int, default=2_000_000)
+    options.add_argument("--small", action="store_true", help="100,000 rows")
+    options.add_argument("--rows", type=int, help="as many rows")
     options.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.way:
         ways = {"session": run_session, "native": run_native}
         ways.get(given.way, lambda: run_fit("spark" if given.way == "spark" else "native"))()
         return
+    rows = given.rows or (100_000 if given.small else 2_000_000)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["FOLDER"] = folder
-        make(given.rows)
+        make(rows)
         from pyspark.sql import SparkSession
 
         SparkSession.active().stop()
@@ -159,7 +161,7 @@ def main() -> None:
         }
         for way in ("assay", "spark")
     }
-    print(json.dumps({"rows": given.rows, "load": os.getloadavg()[0], **found, "against_native": ratios}))
+    print(json.dumps({"rows": rows, "load": os.getloadavg()[0], **found, "against_native": ratios}))
 
 
 if __name__ == "__main__":
