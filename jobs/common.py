@@ -33,7 +33,10 @@ def model_of(lakehouse: Lakehouse, name: str) -> Model:
     """A model of the lakehouse by its name; ConfigError for one that it does not have."""
     models = lakehouse.config.models
     if name not in models:
-        raise ConfigError(f"There is no model {name}.", where="model", found=name, expected=nearest(name, models))
+        raise ConfigError(
+            f"There is no model {name}.", where="model", found=name, expected=nearest(name, models),
+            do="assay models lists them",
+        )  # fmt: skip
     return models[name]
 
 

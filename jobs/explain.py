@@ -18,7 +18,7 @@ from typing import Any
 
 from assay.cli import parser, run
 from assay.config import Model
-from assay.errors import ConfigError, nearest
+from assay.errors import ConfigError
 from assay.explained import explaining
 from assay.lakehouse import Lakehouse
 from assay.report.explanation import Explanation
@@ -26,7 +26,7 @@ from assay.report.explanation_page import render_explanation
 from assay.report.explanation_text import as_lines
 from assay.stages import side_by_side
 from gold.lineage import lineage
-from jobs.common import night, open_from
+from jobs.common import model_of, night, open_from
 from model.explain.prediction import find, predictions
 
 MOST = 1_000
@@ -45,13 +45,7 @@ def main(arguments: Sequence[str]) -> None:
     if not 1 <= given.rows <= MOST:
         raise ConfigError("This is not a number of records.", where="--rows", found=given.rows, expected=f"1 to {MOST}")
     lakehouse = open_from(given)
-    models = lakehouse.config.models
-    if given.model not in models:
-        raise ConfigError(
-            f"There is no model {given.model!r}.", where=str(lakehouse.conf_dir / "models"), found=given.model,
-            expected=nearest(given.model, models), do="assay explain <model> <key…> --as-of <night>",
-        )  # fmt: skip
-    found = explanation(lakehouse, models[given.model], given.key, night(given, lakehouse), given.rows)
+    found = explanation(lakehouse, model_of(lakehouse, given.model), given.key, night(given, lakehouse), given.rows)
     page = write_page(lakehouse, found) if given.page else None
     if given.json:
         print(json.dumps({**as_dict(found), "page": str(page) if page else None}, default=str))  # noqa: T201

@@ -201,7 +201,7 @@ def test_the_command_answers_as_text_json_and_page(
 @pytest.mark.parametrize(
     ("arguments", "error", "what", "do"),
     [
-        (["late_arival", "UA"], ConfigError, "There is no model 'late_arival'.", "assay explain <model> <key…>"),
+        (["late_arival", "UA"], ConfigError, "There is no model late_arival.", "assay models"),
         (["late_arrival", "fligt=1"], ConfigError, "This is not a key of late_arrival.", "assay explain late_arrival"),
         (["late_arrival", "UA"], ModelError, "Several keys of late_arrival are like this.", "give more of the key: flight"),
         (["late_arrival", "no"], ModelError, "late_arrival has no prediction of this key on this night.", "assay sql"),

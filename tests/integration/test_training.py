@@ -154,7 +154,9 @@ def test_numbers_and_rankings_are_learned_and_scored(
     tonight = (
         rows(spark, task).where(F.col("as_of") == F.lit(NIGHT - timedelta(days=1))).drop("label", "label_known_at")
     )
-    asked = tonight.drop("training_as_of").withColumns({"z": F.col("carrier") == "UA", "as_of": F.lit(NIGHT)})
+    asked = tonight.drop("training_as_of").withColumns(
+        {"z": F.col("carrier") == "UA", "as_of": F.lit(NIGHT), "feature_versions": F.expr("map('x', 1L)")}
+    )
     lakehouse.tables.replace("gold.late_inputs", asked, slice_of={"as_of": [NIGHT]})
     score.run(lakehouse, lakehouse.config.models["late"], NIGHT)
     predictions = lakehouse.tables.read("gold.late_predictions").join(asked.select("id", "origin"), "id").collect()
