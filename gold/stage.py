@@ -1,7 +1,7 @@
 """The features stage: build every feature table as of a night, or as of every night of a range in one pass.
 
 What was published for an as_of stays: a table's slice that the ledger has as done, under the same definition, is not
-computed again, whatever has arrived since.
+computed again, whatever has arrived since, unless somebody asks for it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,13 +24,14 @@ from gold.compute import compute, needed
 from gold.store import apply
 
 
-def run(lakehouse: Lakehouse, as_of: datetime, earlier: Sequence[datetime] = ()) -> Outcome:
+def run(lakehouse: Lakehouse, as_of: datetime, earlier: Sequence[datetime] = (), *, rewrite: bool = False) -> Outcome:
     """Build the feature tables.
 
     Args:
         lakehouse: The lakehouse.
         as_of: The night.
         earlier: Nights before it to build in the same pass; each gets its own row in the ledger.
+        rewrite: Build also what is published, in its place.
 
     Raises:
         ConfigError: A feature names an unknown aggregate.
@@ -38,17 +39,18 @@ def run(lakehouse: Lakehouse, as_of: datetime, earlier: Sequence[datetime] = ())
     """
     for table in lakehouse.config.features.values():
         check_aggregates(table)
-    return run_stage(lakehouse, "features", as_of, lambda outcome: _build_all(lakehouse, outcome, earlier))
+    return run_stage(
+        lakehouse, "features", as_of, lambda outcome: _build_all(lakehouse, outcome, earlier, rewrite=rewrite)
+    )
 
 
-def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetime]) -> None:
+def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetime], *, rewrite: bool) -> None:
     outcome.others += [
         Outcome("features", night, notes=[f"built in one pass with the night of {outcome.as_of:%Y-%m-%d}"])
         for night in sorted(set(earlier) - {outcome.as_of})
     ]
     outcomes = {night.as_of: night for night in (*outcome.others, outcome)}
-    done = ledger.completed(lakehouse, "features", list(outcomes))
-
+    done = set() if rewrite else ledger.completed(lakehouse, "features", list(outcomes))
     missing = {
         table.name: [outcomes[as_of] for as_of in outcomes if (as_of, definition_key(table)) not in done]
         for table in lakehouse.config.features.values()

@@ -21,8 +21,11 @@ from assay.times import nights, parse_as_of
 from jobs.common import open_from, show
 
 
-def run_backfill(lakehouse: Lakehouse, first: datetime, last: datetime) -> list[Outcome]:
+def run_backfill(lakehouse: Lakehouse, first: datetime, last: datetime, *, rewrite: bool = False) -> list[Outcome]:
     """Land and clean what was delivered by the last night, then build the features of every night of the range.
+
+    With `rewrite` also the features of nights that are done, of what silver says today of what was available then. Bronze is
+    what was delivered and stays; a replay of the quarantine cleans batches anew.
 
     Raises:
         ConfigError: The range ends before it begins.
@@ -33,7 +36,7 @@ def run_backfill(lakehouse: Lakehouse, first: datetime, last: datetime) -> list[
         return [
             bronze.stage.run(lakehouse, last),
             silver.stage.run(lakehouse, last),
-            gold.stage.run(lakehouse, last, nights(first, last)),
+            gold.stage.run(lakehouse, last, nights(first, last), rewrite=rewrite),
         ]
 
 
@@ -42,10 +45,12 @@ def main(arguments: Sequence[str]) -> None:
     options = parser(main.__doc__ or "", as_of=False)
     options.add_argument("--from", dest="first", required=True, help="first night")
     options.add_argument("--to", dest="last", required=True, help="last night")
+    options.add_argument("--rewrite", action="store_true", help="replace the features of nights that are done")
     given = options.parse_args(arguments)
     lakehouse = open_from(given)
     at = lakehouse.config.file.night.as_of
-    show(run_backfill(lakehouse, parse_as_of(given.first, at), parse_as_of(given.last, at)), as_json=given.json)
+    first, last = parse_as_of(given.first, at), parse_as_of(given.last, at)
+    show(run_backfill(lakehouse, first, last, rewrite=given.rewrite), as_json=given.json)
 
 
 if __name__ == "__main__":

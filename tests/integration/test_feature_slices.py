@@ -8,6 +8,7 @@ import pytest
 
 import bronze.stage
 import gold.stage
+import jobs.backfill
 import silver.stage
 from assay import ledger, stages
 from assay.errors import FeatureError
@@ -138,3 +139,17 @@ def test_what_another_process_writes_to_the_ledger_is_seen(lakehouse: Lakehouse)
     assert not ledger.holds_nothing(lakehouse, TABLE, [SECOND])
     gold.stage.run(lakehouse, SECOND)
     assert counts(lakehouse) == of(FIRST, SECOND)
+
+
+def test_nights_that_are_done_are_built_again_only_where_that_is_asked(lakehouse: Lakehouse) -> None:
+    gold.stage.run(lakehouse, SECOND)
+    tables = lakehouse.tables
+    tables.spark.sql(f"delete from delta.`{tables.path('silver.readings__history')}` where station = 'b'")
+    assert gold.stage.run(lakehouse, SECOND, [FIRST]).targets == []
+    assert counts(lakehouse) == of(FIRST, SECOND)
+    first = jobs.backfill.run_backfill(lakehouse, SECOND, SECOND, rewrite=True)[-1]
+    assert [target.table for target in first.targets] == [TABLE]
+    assert counts(lakehouse) == [*of(FIRST), (SECOND.day, "a", 2)]
+    jobs.backfill.run_backfill(lakehouse, FIRST, SECOND, rewrite=True)
+    assert counts(lakehouse) == [(FIRST.day, "a", 2), (SECOND.day, "a", 2)]
+    assert gold.stage.run(lakehouse, SECOND, [FIRST]).targets == []
