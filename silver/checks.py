@@ -18,6 +18,7 @@ from assay.config.checks import Handling
 from assay.config.column import Length
 from assay.tables import quoted
 from silver.condition import condition
+from silver.constraints import whole
 from silver.parse import happens_twice, is_skipped, local_time
 from silver.references import found
 
@@ -112,7 +113,7 @@ def _allowed(value: Value) -> SparkColumn:
 
 @check("pattern", lambda column: column.pattern, lambda pattern: f"does not match {pattern}")
 def _pattern(value: Value) -> SparkColumn:
-    return ~value.text.rlike(rf"\A(?:{value.column.pattern})\z")
+    return ~value.text.rlike(whole(str(value.column.pattern)))
 
 
 @check("length", lambda column: column.length, lambda length: f"does not have {_characters(length)}")

@@ -1,7 +1,8 @@
 """What a contract makes certain of every row of a history, as Delta CHECK constraints.
 
-Only what holds for each accepted row is one: required columns, ranges, allowed values and conditions between columns whose
-failure sends a row to quarantine or stops the batch. What is flagged is kept, so it is none.
+Only what holds for each accepted row is one: required columns, ranges, allowed values, lengths, patterns and conditions
+between columns whose failure sends a row to quarantine or stops the batch. What is flagged is kept, so it is none. A pattern
+of a column that is no string is of its raw text, which silver does not have.
 """
 
 from assay.config import Column, Source
@@ -56,4 +57,15 @@ def _compared(name: str, column: Column | None) -> list[str]:
     if column.allowed is not None and is_certain(column, "allowed"):
         allowed = [str(item) if column.type == "string" else item for item in column.allowed]
         conditions.append(f"({value} IN ({', '.join(map(literal, allowed))})) IS NOT FALSE")
+    if column.length is not None and is_certain(column, "length"):
+        most = [] if column.length.max is None else [f"char_length({value}) <= {column.length.max}"]
+        least = [f"char_length({value}) >= {column.length.min}"] if column.length.min else []
+        conditions += [f"({length}) IS NOT FALSE" for length in (*least, *most)]
+    if column.pattern is not None and column.type == "string" and is_certain(column, "pattern"):
+        conditions.append(f"({value} RLIKE {literal(whole(column.pattern))}) IS NOT FALSE")
     return conditions
+
+
+def whole(pattern: str) -> str:
+    """A pattern that all of a text has to match."""
+    return rf"\A(?:{pattern})\z"

@@ -90,3 +90,19 @@ def test_the_constraints_are_those_of_the_contract(readings: Readings) -> None:
     assert made[3:] == ["DROP CONSTRAINT", "WRITE", "ADD CONSTRAINT", "ADD CONSTRAINT", "SET TBLPROPERTIES"]
     assert night(readings, other, 5, "station,hour,temp,gust\na,5,99,1\n").notes == []
     assert operations(other) == [*made, "WRITE"]
+
+
+def test_delta_keeps_to_lengths_and_patterns(readings: Readings) -> None:
+    pattern = r"it's \d\\|[a-z]+"
+    text = f'length: {{min: 1, max: 7}}, pattern: "{pattern.replace(chr(92), chr(92) * 2)}"}}'
+    lakehouse = with_contract(
+        readings.lakehouse, "station: {type: string, required: true}", "station: {type: string, " + text
+    )
+    assert lakehouse.config.sources["readings"].columns["station"].pattern == pattern
+    outcome = night(readings, lakehouse, 1, "station,hour,temp\nit's 1\\,1,50\nabc,2,\nabcdefgh,1,1\nA,1,1\n")
+    assert outcome.notes == []
+    history = lakehouse.tables.read(HISTORY)
+    assert sorted(row["station"] for row in history.collect()) == ["abc", "it's 1\\"]
+    for station in ("A", "abcdefgh", ""):
+        with pytest.raises(Exception, match="DELTA_VIOLATE_CONSTRAINT"):
+            lakehouse.tables.spark.sql(f"update delta.`{lakehouse.tables.path(HISTORY)}` set station = '{station}'")

@@ -20,7 +20,10 @@ def test_what_sends_a_row_to_quarantine_or_stops_the_batch_is_certain() -> None:
             "kind": {"type": "string", "allowed": [1, "it's"]},
             "many": {"type": "int", "allowed": [1, 2]},
             "on": {"type": "boolean", "allowed": [True]},
-            "free": {"type": "string", "pattern": "a+"},
+            "code": {"type": "string", "pattern": "a\\d+|it's", "length": {"min": 2, "max": 6}},
+            "long": {"type": "string", "length": {"min": 2}, "on_fail": {"pattern": "flag"}, "pattern": "a+"},
+            "short": {"type": "string", "length": {"max": 2}},
+            "number": {"type": "int", "pattern": "\\d{3}"},
         },
         derived={"day": {"expr": "to_date(Temp)", "required": True}, "other": "1"},
         checks={"warm": "Temp > 0 or kind = 'a'"},
@@ -31,6 +34,12 @@ def test_what_sends_a_row_to_quarantine_or_stops_the_batch_is_certain() -> None:
         "contract_kind": "(`kind` IN ('1', 'it\\'s')) IS NOT FALSE",
         "contract_many": "(`many` IN (1, 2)) IS NOT FALSE",
         "contract_on": "(`on` IN (true)) IS NOT FALSE",
+        "contract_code": (
+            "(char_length(`code`) >= 2) IS NOT FALSE AND (char_length(`code`) <= 6) IS NOT FALSE"
+            " AND (`code` RLIKE '\\\\A(?:a\\\\d+|it\\'s)\\\\z') IS NOT FALSE"
+        ),
+        "contract_long": "(char_length(`long`) >= 2) IS NOT FALSE",
+        "contract_short": "(char_length(`short`) <= 2) IS NOT FALSE",
         "contract_day": "`day` IS NOT NULL",
         "contract_rows__warm": "(Temp > 0 or kind = 'a') IS NOT FALSE",
     }
