@@ -1,6 +1,7 @@
 """The sources of silver for a dbt project, from the contracts: descriptions, columns, and what holds, as tests.
 
-One test for each source looks at all that holds in one scan. It has the tag `contract` and is no part of a night.
+One test for each source looks at all that holds in one scan, and one for each reference at whether it leads to a record.
+They have the tag `contract` and are no part of a night.
 """
 
 from collections.abc import Iterator
@@ -72,7 +73,10 @@ def _tables(source: Source) -> Iterator[dict[str, Any]]:
         "description": source.description,
         "config": {"meta": {"current_of": f"{name}__history"}},
         "columns": list(_contract_columns(source)),
-        "data_tests": [{"holds": {"name": f"{TAG}_{name}", "arguments": _holds(source), "config": {"tags": [TAG]}}}],
+        "data_tests": [
+            {"holds": {"name": f"{TAG}_{name}", "arguments": _holds(source), "config": {"tags": [TAG]}}},
+            *_relationships(source),
+        ],
     }
     yield {
         "name": f"{name}__quarantine",
@@ -126,6 +130,36 @@ def _holds(source: Source) -> dict[str, Any]:
         "conditions": conditions,
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _relationships(source: Source) -> Iterator[dict[str, Any]]:
+    """dbt's own test for each reference whose orphans are not kept.
+
+    It asks the other source's history, as a record may be gone that was known when the row became available.
+    """
+    for name, reference in source.references.items():
+        if reference.on_fail.severity == "flag":
+            continue
+        mine, theirs = [[quoted(each) for each in columns] for columns in zip(*reference.columns.items(), strict=True)]
+        yield {
+            "relationships": {
+                "name": f"{TAG}_{source.name}_{name}",
+                "arguments": {
+                    "to": f"source('silver', '{reference.source}__history')",
+                    "column_name": _together(mine),
+                    "field": _together(theirs),
+                },
+                "config": {"tags": [TAG], "where": " and ".join(f"{each} is not null" for each in mine)},
+            }
+        }
+
+
+def _together(columns: list[str]) -> str:
+    """Several columns as one value, alike whatever their names."""
+    if len(columns) == 1:
+        return columns[0]
+    named = [f"'k{number}', {each}" for number, each in enumerate(columns, 1)]
+    return f"named_struct({', '.join(named)})"
 
 
 def _plain(value: Any) -> Any:

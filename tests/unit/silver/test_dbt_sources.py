@@ -78,6 +78,38 @@ def test_what_is_certain_is_one_test_and_no_part_of_a_night() -> None:
     ]  # fmt: skip
 
 
+def test_a_reference_whose_orphans_are_refused_is_a_relationship_with_the_history() -> None:
+    found = tables(
+        references={
+            "known": {"source": "stations", "columns": {"station": "id"}},
+            "planned": {"source": "plans", "columns": ["station", "day"]},
+            "perhaps": {"source": "plans", "columns": ["station"], "on_fail": "flag"},
+        }
+    )
+    assert found["readings"]["data_tests"][1:] == [
+        {
+            "relationships": {
+                "name": "contract_readings_known",
+                "arguments": {
+                    "to": "source('silver', 'stations__history')", "column_name": "`station`", "field": "`id`",
+                },
+                "config": {"tags": ["contract"], "where": "`station` is not null"},
+            }
+        },
+        {
+            "relationships": {
+                "name": "contract_readings_planned",
+                "arguments": {
+                    "to": "source('silver', 'plans__history')",
+                    "column_name": "named_struct('k1', `station`, 'k2', `day`)",
+                    "field": "named_struct('k1', `station`, 'k2', `day`)",
+                },
+                "config": {"tags": ["contract"], "where": "`station` is not null and `day` is not null"},
+            }
+        },
+    ]  # fmt: skip
+
+
 def test_the_project_s_sources_are_those_of_the_contracts() -> None:
     written = (ROOT / "dbt_project" / "models" / "silver.yml").read_text(encoding="utf-8")
     told = "write them anew: .venv/bin/assay contract dbt --to dbt_project/models/silver.yml"
