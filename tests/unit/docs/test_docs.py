@@ -182,7 +182,19 @@ def test_the_tutorial_s_feeds_have_the_columns_of_its_contracts(
 
 @every_page
 def test_every_test_that_is_named_exists(doc: Path) -> None:
-    for name in inline_code(doc):
-        if match := re.fullmatch(r"([\w/]+\.py)::(test_\w+)", name):
-            file = ROOT / "tests" / match[1]
-            assert f"def {match[2]}(" in file.read_text(encoding="utf-8"), name
+    tests = {
+        path.relative_to(ROOT / "tests").as_posix(): set(
+            re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        )
+        for path in (ROOT / "tests").rglob("test_*.py")
+    }
+    missing = []
+    for said in inline_code(doc):
+        named = re.fullmatch(r"(?:tests/)?([\w/]*test_\w+\.py)?(?:::)?(test_\w+)?(…?)", said)
+        if named and said:
+            file, test, cut = named.groups()
+            files = [names for path, names in tests.items() if file is None or f"/{path}".endswith(f"/{file}")]
+            found = [name for name in set().union(*files) if name == test or (cut and name.startswith(test))]
+            if not files or (test and not found):
+                missing.append(said)
+    assert missing == []
