@@ -1,9 +1,11 @@
 """A table of a real PostgreSQL is landed by a cursor: what is new, what was committed late, each row once."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any, Protocol
 
 import pytest
@@ -267,3 +269,54 @@ def test_a_table_that_shrank_or_has_no_rows_is_said(plant: Lakehouse, postgres: 
     postgres.execute("DELETE FROM readings")
     deliveries, outcome = look(plant)
     assert (deliveries, outcome.notes) == ([], ["readings: plant/readings has no rows"])
+
+
+Row = tuple[str, int, int, datetime]
+"""Station, hour, temp and cursor."""
+
+OVERLAP = timedelta(hours=2)
+
+
+def shuffled(random: Random, table: list[Row], highest: datetime) -> list[Row]:
+    """The table after some statements of its users: rows added, also late, too late and twice, changed, removed."""
+    table = list(table)
+    for _ in range(random.randrange(7)):
+        changed_at = highest + timedelta(minutes=random.choice((-200, -121, -120, -60, -1, 0, 1, 30, 150)))
+        match random.choice(("add", "add", "again", "change", "remove")):
+            case "add":
+                table.append((random.choice("ab"), random.randrange(3), random.randrange(2), changed_at))
+            case "again" if table:
+                table.append(random.choice(table))
+            case "change" if table:
+                station, hour, temp, _ = table.pop(random.randrange(len(table)))
+                table.append((station, hour, 1 - temp, changed_at))
+            case "remove" if table:
+                table.pop(random.randrange(len(table)))
+    return table
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_happens_between_landings_nothing_is_lost_and_nothing_is_landed_twice(
+    plant: Lakehouse, postgres: Postgres, seed: int
+) -> None:
+    postgres.execute("ALTER TABLE readings DROP COLUMN ok, DROP COLUMN tags, DROP COLUMN note")
+    random, highest = Random(seed), datetime(2013, 3, 1, 12, tzinfo=UTC)  # noqa: S311  # no secret
+    table: list[Row] = []
+    landed: Counter[Row] = Counter()
+    since = datetime.min.replace(tzinfo=UTC)
+    for _ in range(6):
+        table = shuffled(random, table, highest)
+        values = ", ".join(f"('{station}', {hour}, {temp}, '{at.isoformat()}')" for station, hour, temp, at in table)
+        postgres.execute("TRUNCATE readings" + (f"; INSERT INTO readings VALUES {values}" if values else ""))
+        bronze.stage.run(plant, NIGHT)
+        landed |= Counter(row for row in table if row[3] >= since)
+        if landed:
+            highest = max(row[3] for row in landed)
+            since = highest - OVERLAP
+    found = rows(plant, "bronze.readings", "station", "hour", "temp", "changed_at")
+    expected = [(row[0], str(row[1]), str(row[2]), f"{row[3]:%Y-%m-%d %H:%M:%S}+00") for row in landed.elements()]
+    assert found == sorted(expected, key=repr)
+    assert len(found) > 8
+    places = [place for (place,) in rows(plant, "bronze.readings", "source_position")]
+    assert sorted(places) == list(range(1, len(found) + 1))
+    assert sum(records for (records,) in rows(plant, "ops.files", "records")) == len(found)
