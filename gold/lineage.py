@@ -11,7 +11,7 @@ from functools import partial, reduce
 from operator import and_
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from assay import ledger
@@ -20,8 +20,10 @@ from assay.lakehouse import Lakehouse
 from assay.report.explanation import FeatureFacts, LineageFacts, RecordFacts
 from assay.stages import side_by_side
 from assay.tables import quoted
+from assay.time_travel import Read, as_of_versions
 from gold.catalog import told
 from gold.compute import check_allowed, inside, longest, taken
+from gold.datasets import FEATURE_VERSIONS
 from gold.feast_objects import TTL
 from gold.records import Answer, Question, ask, aware
 from gold.stage import definition_key
@@ -31,8 +33,6 @@ from gold.stage import definition_key
 class Lineage:
     """Where the inputs of a row came from."""
 
-    inputs_version: int | None
-    """The Delta version that wrote the row."""
     spine: tuple[RecordFacts, ...]
     """Records of the row's key, in the sources that the spine is made of."""
     tables: tuple[LineageFacts, ...]
@@ -68,7 +68,7 @@ def lineage(lakehouse: Lakehouse, model: Model, row: Mapping[str, Any], as_of: d
     questions: list[Callable[[], Any]] = [
         partial(_feature_rows, lakehouse, model, row, as_of), partial(_runs, lakehouse, as_of)
     ]  # fmt: skip
-    rows, runs = side_by_side(lakehouse, lambda question: question(), questions)
+    (rows, notes), runs = side_by_side(lakehouse, lambda question: question(), questions)
     asked = [
         _Asked(lakehouse.config.features[name], _chosen(lakehouse, model, name), rows.get(name, {}))
         for name in model.features
@@ -79,9 +79,8 @@ def lineage(lakehouse: Lakehouse, model: Model, row: Mapping[str, Any], as_of: d
         lakehouse, lambda name: _answers(lakehouse, name, asked, row, as_of, most, of_row=name in spine), sources
     ), strict=True))  # fmt: skip
     return Lineage(
-        _newest(runs, "scoring_set", f"gold.{model.name}_inputs", as_of).get("version"),
         tuple(record for name in spine for record in answers[name][""].newest),
-        tuple(_facts(each, row, runs, answers[each.table.source][each.table.name]) for each in asked),
+        tuple(_facts(each, row, runs, answers[each.table.source][each.table.name], notes) for each in asked),
     )
 
 
@@ -96,44 +95,59 @@ def _of_entity(keys: Sequence[str], row: Mapping[str, Any]) -> Column:
 
 def _feature_rows(
     lakehouse: Lakehouse, model: Model, row: Mapping[str, Any], as_of: datetime
-) -> dict[str, dict[str, Any]]:
-    """Table -> the newest row of the row's entity that a feature's life reaches."""
-    frames: list[DataFrame] = []
-    for name in model.features:
-        table, rows = lakehouse.config.features[name], lakehouse.tables.read(f"gold.{name}")
-        alive = F.col("event_timestamp").between(F.lit(as_of - TTL), F.lit(as_of))
-        columns = [column.name for column in _chosen(lakehouse, model, name) if column.name in rows.columns]
-        frames.append(
-            rows.where(alive & _of_entity(table.keys, row)).select(
-                F.lit(name).alias("table"), "event_timestamp", "created_timestamp",
-                *[F.col(quoted(column)).alias(f"{name}__{column}") for column in columns],
-            )
-        )  # fmt: skip
+) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+    """Table -> the newest row of the row's entity that a feature's life reaches, as it was when it was looked up."""
+
+    def question(read: Read) -> list[Row]:
+        frames: list[DataFrame] = []
+        for name in model.features:
+            table, rows = lakehouse.config.features[name], read(f"gold.{name}")
+            alive = F.col("event_timestamp").between(F.lit(as_of - TTL), F.lit(as_of))
+            columns = [column.name for column in _chosen(lakehouse, model, name) if column.name in rows.columns]
+            frames.append(
+                rows.where(alive & _of_entity(table.keys, row)).select(
+                    F.lit(name).alias("table"), "event_timestamp", "created_timestamp",
+                    *[F.col(quoted(column)).alias(f"{name}__{column}") for column in columns],
+                )
+            )  # fmt: skip
+        united = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
+        return united.collect()
+
+    if not model.features:
+        return {}, ()
+    versions = {f"gold.{name}": version for name, version in _looked_up_in(row).items()}
+    rows, notes = as_of_versions(lakehouse.tables, versions, question)
     found: dict[str, dict[str, Any]] = {}
-    if not frames:
-        return found
-    united = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
-    for each in sorted(united.collect(), key=lambda each: each["event_timestamp"]):
+    for each in sorted(rows, key=lambda each: each["event_timestamp"]):
         found[each["table"]] = {name: aware(value) for name, value in each.asDict().items()}
-    return found
+    return found, notes
+
+
+def _looked_up_in(row: Mapping[str, Any]) -> Mapping[str, int]:
+    """Feature table -> the Delta version that a row of inputs says it was looked up in."""
+    return row.get(FEATURE_VERSIONS) or {}
 
 
 def _runs(lakehouse: Lakehouse, as_of: datetime) -> list[dict[str, Any]]:
-    """What the ledger has of the feature tables and inputs that may have been used."""
+    """What the ledger has of the feature tables that may have been used."""
     rows = (
         ledger.runs(lakehouse)
-        .where(
-            F.col("stage").isin("features", "scoring_set") & F.col("as_of").between(F.lit(as_of - TTL), F.lit(as_of))
-        )
-        .select("stage", "run_id", "as_of", F.inline("targets").alias("target", "key", "table", "version"))
+        .where((F.col("stage") == "features") & F.col("as_of").between(F.lit(as_of - TTL), F.lit(as_of)))
+        .select("run_id", "as_of", F.inline("targets").alias("target", "key", "table", "version"))
         .collect()
     )
     return [{name: aware(value) for name, value in row.asDict().items()} for row in rows]
 
 
-def _newest(runs: Sequence[Mapping[str, Any]], stage: str, table: str, as_of: datetime | None) -> Mapping[str, Any]:
-    """The last write of a slice that the ledger has; nothing where it has none."""
-    writes = [run for run in runs if (run["stage"], run["table"], run["as_of"]) == (stage, table, as_of)]
+def _newest(
+    runs: Sequence[Mapping[str, Any]], table: str, as_of: datetime | None, upto: int | None
+) -> Mapping[str, Any]:
+    """The last write of a slice up to a version of its table; nothing where the ledger has none."""
+    writes = [
+        run
+        for run in runs
+        if (run["table"], run["as_of"]) == (table, as_of) and (upto is None or run["version"] <= upto)
+    ]
     return max(writes, key=lambda run: int(run["version"]), default={})
 
 
@@ -187,11 +201,13 @@ def _of_table(
     return Question(belongs, values, counts)
 
 
-def _facts(asked: _Asked, row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], answer: Answer) -> LineageFacts:
+def _facts(
+    asked: _Asked, row: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], answer: Answer, told_of_all: Sequence[str]
+) -> LineageFacts:
     table, night = asked.table, asked.row.get("event_timestamp")
-    write = _newest(runs, "features", f"gold.{table.name}", night)
+    write = _newest(runs, f"gold.{table.name}", night, _looked_up_in(row).get(table.name))
     inputs = {f"{table.name}__{column.name}": column for column in asked.columns}
-    notes = []
+    notes = list(told_of_all)
     if night is None:
         notes.append("the entity had no row: none of its records was in the longest window when the table was built")
     elif differing := [name for name in inputs if not _same(asked.row.get(name), row.get(name))]:

@@ -73,11 +73,11 @@ def explanation(lakehouse: Lakehouse, model: Model, words: Sequence[str], as_of:
     with explaining(lakehouse.root, f"explain {model.name}, as of {as_of:%Y-%m-%dT%H:%MZ}"):
         found = find(lakehouse, model, words, as_of)
         asked: list[Callable[[], Any]] = [
-            partial(predictions, lakehouse, model, found), partial(lineage, lakehouse, model, found.row, as_of, most)
+            partial(predictions, lakehouse, model, found), partial(lineage, lakehouse, model, found.given[0].row, as_of, most)
         ]  # fmt: skip
         made, origin = side_by_side(lakehouse, lambda question: question(), asked)
     return Explanation(
-        lakehouse.name, model.name, model.description, found.key, as_of, origin.inputs_version, made,
+        lakehouse.name, model.name, model.description, found.key, as_of, found.scored[0].get("inputs_version"), made,
         dict(model.request), origin.spine, origin.tables,
     )  # fmt: skip
 

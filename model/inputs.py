@@ -15,8 +15,8 @@ from assay.tables import quoted
 
 SMOOTHING = 20
 """How many rows of the overall mean a category's mean of the label is mixed with."""
-MOST_CATEGORIES = {"one_hot": 100}
-"""How many columns a category may become."""
+MOST_CATEGORIES = {"one_hot": 100, "categorical": 1_000, "target": 100_000, "frequency": 100_000}
+"""How many values a column may have that is used so: they are kept with the model, and looked up for each row."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ def fit(training: DataFrame, names: Sequence[str], settings: XGBoost) -> Inputs:
             f"Inputs that are categories and encoded: {', '.join(twice)}.",
             do="name them in xgboost.categorical or in xgboost.encode",
         )
-    found = _found(training, asked) if asked else {}
+    uses = {**dict.fromkeys(settings.categorical, "categorical"), **settings.encode}
+    found = _found(training, uses) if uses else {}
     encodings: dict[str, Encoding] = {}
     for name, how in settings.encode.items():
         encodings |= _encodings(name, how, found[name])
@@ -133,8 +134,14 @@ Category = Mapping[str, tuple[int, float]]
 """Value -> rows that have it, and the sum of their labels."""
 
 
-def _found(training: DataFrame, columns: Sequence[str]) -> dict[str, Category]:
-    """The values of some columns, all in one pass. Sums are of decimals: whatever the order of rows, they are the same."""
+def _found(training: DataFrame, columns: Mapping[str, str]) -> dict[str, Category]:
+    """The values of some columns, all in one pass. Sums are of decimals: whatever the order of rows, they are the same.
+
+    Args:
+        training: The rows.
+        columns: Column -> how it is used, which decides how many values it may have.
+    """
+    most = sum(MOST_CATEGORIES[how] for how in columns.values())
     each = F.array(
         *[F.struct(F.lit(name).alias("name"), F.col(quoted(name)).cast("string").alias("value")) for name in columns]
     )
@@ -144,12 +151,28 @@ def _found(training: DataFrame, columns: Sequence[str]) -> dict[str, Category]:
         .where(F.col("value").isNotNull())
         .groupBy("name", "value")
         .agg(F.count("*").alias("rows"), F.sum("label").alias("sum"))
+        .limit(most + 1)  # what is too many stays in Spark
         .collect()
     )
     result: dict[str, dict[str, tuple[int, float]]] = {name: {} for name in columns}
     for row in rows:
         result[row["name"]][row["value"]] = row["rows"], float(row["sum"])
+    for name, values in result.items():
+        _check_values(name, columns[name], len(values), cut=len(rows) > most)
     return {name: dict(sorted(values.items())) for name, values in result.items()}
+
+
+def _check_values(name: str, how: str, count: int, *, cut: bool) -> None:
+    """Raise ModelError where a column has more values than its use can hold."""
+    most = MOST_CATEGORIES[how]
+    if count > most:
+        rest = " or more" if cut else ""
+        raise ModelError(
+            f"The input {name} has too many values for {how}.", found=f"{count:,}{rest} values in the training range",
+            expected=f"at most {most:,}",
+            do="group its values in silver, or "
+            + ("leave it out" if how in ("target", "frequency") else "encode it: encode: {" + name + ": target}"),
+        )  # fmt: skip
 
 
 def _encodings(name: str, how: str, found: Category) -> dict[str, Encoding]:
@@ -163,11 +186,4 @@ def _encodings(name: str, how: str, found: Category) -> dict[str, Encoding]:
             value: (total + SMOOTHING * mean) / (count + SMOOTHING) for value, (count, total) in sorted(found.items())
         }
         return {name: Encoding(name, means, mean)}
-    if len(found) > MOST_CATEGORIES[how]:
-        raise ModelError(
-            f"The input {name} has too many values for a column each.",
-            found=f"{len(found)} values in the training range",
-            expected=f"at most {MOST_CATEGORIES[how]}",
-            do="encode it by target or frequency, or name it in xgboost.categorical",
-        )
     return {f"{name}={value}": Encoding(name, {value: 1.0}, 0.0) for value in found}

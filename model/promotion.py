@@ -15,16 +15,19 @@ PASSED = "passed"
 """How the gates of a version that passed them all are told."""
 
 
+def earned(model: Model) -> str:
+    """What a training becomes that passes its gates: champion, or challenger where it is promoted by hand."""
+    return CHAMPION if model.promote == "at_once" else CHALLENGER
+
+
 def settle(lakehouse: Lakehouse, model: Model, version: int) -> Change | None:
-    """What becomes of a version that was just trained: champion, or challenger if promoted by hand; None if a gate failed."""
+    """Give a version that was just trained what it has earned; None if a gate failed."""
     finish(lakehouse, model)
     gates, run_id = _told_by_tags(lakehouse, model, version)
     if not gates.startswith(PASSED):
         return None
-    role = CHAMPION if model.promote == "at_once" else CHALLENGER
-    return _give(
-        lakehouse, model, Change(model.name, TRAIN, role, None, version, "it passed its gates", gates, run_id, ())
-    )
+    change = Change(model.name, TRAIN, earned(model), None, version, "it passed its gates", gates, run_id, ())
+    return _give(lakehouse, model, change)
 
 
 def promote(

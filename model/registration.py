@@ -17,7 +17,7 @@ from assay.config import Model
 from assay.lakehouse import Lakehouse
 from model.artifact import Artifact, hashes
 from model.gates import GateResult
-from model.promotion import PASSED, settle
+from model.promotion import PASSED
 from model.registry import AS_OF, GATES, HASHES, HOLDOUT, RUN, Registered, registered_name
 from model.tasks import Metrics
 
@@ -32,7 +32,7 @@ WHOLE = ("tinyint", "smallint", "int", "bigint")
 def register(
     lakehouse: Lakehouse, model: Model, trained: Artifact, holdout: Metrics | None, gates: Sequence[GateResult]
 ) -> Registered:
-    """Register a model within the active MLflow run, and give it the role that its gates allow.
+    """Register a model within the active MLflow run; it has no role yet.
 
     Args:
         lakehouse: The lakehouse.
@@ -54,9 +54,7 @@ def register(
         logged = _log(trained)
         made = mlflow.register_model(logged.model_uri, name, tags={**tags, HASHES: _hashes(logged.model_uri)})
     version, run = int(made.version), mlflow.active_run().info.run_id
-    change = settle(lakehouse, model, version)
-    role = change.role if change else ""
-    return Registered(version, run, datetime.fromisoformat(trained.about["as_of"]), trained, role)
+    return Registered(version, run, datetime.fromisoformat(trained.about["as_of"]), trained)
 
 
 def summary(gates: Sequence[GateResult]) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _REFUSED = re.compile(r"[^\w\-. :/]")
 """What MLflow does not allow in a metric's name."""
 _MOST_SLICES = 200
+_MOST_METRICS = 1000
+"""As many as MLflow takes at once."""
 
 
 def log_training(
@@ -38,7 +40,7 @@ def log_training(
     gates: Sequence[GateResult],
     trials: Sequence[Trial] = (),
 ) -> Registered:
-    """Log a training as an MLflow run and register its model; it gets a role only if every gate passed."""
+    """Log a training as an MLflow run and register its model, without a role."""
     import mlflow
 
     client = connect(lakehouse)
@@ -93,12 +95,31 @@ def _log_trials(client: "MlflowClient", experiment: str, parent: str, trials: Se
 
 
 def publish(lakehouse: Lakehouse, model: Model, mlflow_run: str, training: Training) -> Path:
-    """Write the page of a training, beside the nights' pages and into its MLflow run."""
-    html = training_page.render(facts(lakehouse, model, training))
+    """Write the page of a training, beside the nights' pages and into its MLflow run, with its curves and plots."""
+    shown = facts(lakehouse, model, training)
+    html = training_page.render(shown)
     path = page_of(lakehouse, model.name, training.version)
     path.write_text(html, encoding="utf-8")
-    connect(lakehouse).log_text(mlflow_run, html, "training.html")
+    client = connect(lakehouse)
+    client.log_text(mlflow_run, html, "training.html")
+    for name, figure in training_page.figures(shown).items():
+        client.log_text(mlflow_run, figure, f"plots/{name}.svg")
+    _log_losses(client, mlflow_run, TASKS[model.task].loss, training)
     return path
+
+
+def _log_losses(client: "MlflowClient", mlflow_run: str, loss: str, training: Training) -> None:
+    """The loss of each round as a curve of MLflow's own."""
+    from mlflow.entities import Metric
+
+    at = int(training.trained_at.timestamp() * 1000)
+    points = [
+        Metric(f"{split}_{loss}_by_round", value, at, rounds)
+        for split, values in training.fitted.losses.items()
+        for rounds, value in enumerate(values, start=1)
+    ]
+    for first in range(0, len(points), _MOST_METRICS):
+        client.log_batch(mlflow_run, metrics=points[first : first + _MOST_METRICS])
 
 
 def _experiment(lakehouse: Lakehouse, client: "MlflowClient", name: str) -> str:

@@ -19,10 +19,11 @@ from model.artifact import Artifact
 from model.candidate import Candidate
 from model.evaluation import evaluation
 from model.fitting.fit import fit_trees
-from model.gates import asks_for, check_gates, judge
+from model.gates import asks_for, check_gates, failed, judge
 from model.gates.record import newest_inputs, record_gates
 from model.inputs import fit, names_of
 from model.predict import predict
+from model.promotion import earned, settle
 from model.registry import CHAMPION, champion
 from model.split import HOLDOUT, TRAIN, VALIDATION, assign, with_split
 from model.tasks.ranking import GROUP
@@ -85,11 +86,12 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     registered = log_training(lakehouse, model, trained, found, gates, tuned.trials)
     training = Training(
         outcome.run_id, outcome.as_of, trained, fitted, found, tuple(gates), registered.version,
-        registered.role or REFUSED, datetime.now(UTC),
+        REFUSED if failed(gates) else earned(model), datetime.now(UTC),
     )  # fmt: skip
     record_gates(lakehouse, model, outcome, gates, registered.version)
     trainings.write(lakehouse, model, training)
     publish(lakehouse, model, registered.mlflow_run, training)
+    settle(lakehouse, model, registered.version)  # last: no version has a role whose gates are not on record
     outcome.targets.append(Target(model.name, key, f"models:/{model.name}", registered.version))
     _tell(model, training, outcome)
 

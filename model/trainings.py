@@ -50,7 +50,7 @@ class Training:
     gates: tuple[GateResult, ...]
     version: int
     fate: str
-    """`champion` or `refused`."""
+    """What its gates let it become: `champion`, `challenger` or `refused`."""
 
     trained_at: datetime
 

@@ -19,6 +19,7 @@ from gold import datasets
 from model.artifact import Artifact
 from model.gates import GateResult
 from model.inputs import Inputs
+from model.promotion import settle
 from model.registration import register
 from model.registry import Registered, connect, registered_name
 from model.tracking import _experiment
@@ -181,4 +182,6 @@ def register_version(shop: Parcels, as_of: datetime, *, passed: bool = True, see
     experiment = _experiment(shop.lakehouse, client, registered_name(shop.lakehouse, model))
     gates = [GateResult("auc", 0.7, "at least 0.6", passed, "auc is 0.7000, at least 0.6 is asked")]
     with mlflow.start_run(experiment_id=experiment):
-        return register(shop.lakehouse, model, trained, {"rows": 200, "auc": 0.7}, gates)
+        made = register(shop.lakehouse, model, trained, {"rows": 200, "auc": 0.7}, gates)
+    settle(shop.lakehouse, model, made.version)
+    return made

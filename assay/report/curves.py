@@ -13,6 +13,8 @@ from assay.report.plots import NO_CHART, apart
 from assay.report.svg import Axis, Canvas, axis, path
 
 BINS = 10
+MOST_INPUTS = 20
+"""Inputs that a chart has a bar for."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,26 @@ def losses(found: Mapping[str, Sequence[float]]) -> Markup:
     for (_, words, css), up in zip(ends, apart([end[0] for end in ends], 15), strict=True):
         canvas.write(words, right + 4, up + 4, css)
     canvas.bottom(x, 300, "round")
+    return canvas.markup()
+
+
+def importance(inputs: Sequence[tuple[str, float]]) -> Markup:
+    """A bar for each input, the first ones only: (input, mean of its absolute contribution), the largest first."""
+    shown = inputs[:MOST_INPUTS]
+    if not shown or not shown[0][1]:
+        return NO_CHART
+    row, top, width = 34, 20, 400
+    height = top + row * len(shown) + 44
+    canvas = Canvas(width, height, f"What moves the margin most: {', '.join(name for name, _ in shown[:5])}.")
+    x = axis([value for _, value in shown], 8, width - 20)
+    for tick in x.ticks:
+        canvas.add("line", "grid", x1=x(tick), x2=x(tick), y1=top - 8, y2=height - 44)
+    for at, (name, value) in enumerate(shown):
+        canvas.write(name, 8, top + at * row + 8)
+        canvas.add(
+            "rect", "model", f"{name}: {value:.4g}", x=8, y=top + at * row + 13, width=max(x(value) - 8, 1.0), height=12
+        )
+    canvas.bottom(x, height, "mean absolute contribution to a row's margin")
     return canvas.markup()
 
 

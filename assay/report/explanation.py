@@ -148,7 +148,7 @@ class Explanation:
     key: Mapping[str, Any]
     as_of: datetime
     inputs_version: int | None
-    """The Delta version of the model's inputs of the night."""
+    """The Delta version of the model's inputs that was scored."""
     predictions: tuple[PredictionFacts, ...]
     request: Mapping[str, str]
     """Input that is worked out from the row itself -> its expression."""

@@ -65,3 +65,8 @@ def environment() -> Environment:
         plural=text.plural,
     )
     return environment
+
+
+def stylesheet() -> str:
+    """The style of all pages, which charts take their colours from."""
+    return environment().get_template("style.css").render()

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from assay.report.curves import Step, calibration, losses, precision_recall, predicted, roc
+from markupsafe import Markup
+
+from assay.report import plots
+from assay.report.curves import Step, calibration, importance, losses, precision_recall, predicted, roc
 from assay.report.night import GateRow
-from assay.report.page import environment
+from assay.report.page import environment, stylesheet
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class TrainingFacts:
     as_of: datetime
     trained_at: datetime
     fate: str
-    """`champion` or `refused`."""
+    """`champion`, `challenger` or `refused`."""
 
     ranges: Mapping[str, tuple[datetime, datetime]]
     """Split -> its first and last night."""
@@ -90,3 +93,22 @@ def render(training: TrainingFacts) -> str:
             most=max((row.contribution for row in training.importance), default=0.0),
         )
     )
+
+
+def figures(training: TrainingFacts) -> dict[str, str]:
+    """Each chart of a training as an SVG file of its own: its name -> its text."""
+    charts = {
+        "roc": roc(training.steps) if training.probability else "",
+        "precision_recall": precision_recall(training.steps) if training.probability else "",
+        "calibration": plots.reliability(calibration(training.steps)) if training.probability else "",
+        "predicted": "" if training.probability else predicted(training.steps),
+        "losses": losses(training.losses),
+        "importance": importance([(row.input, row.contribution) for row in training.importance]),
+    }
+    return {name: _alone(chart) for name, chart in charts.items() if chart}
+
+
+def _alone(chart: Markup) -> str:
+    """A chart that brings its colours and fonts with it."""
+    head, _, rest = chart.partition(">")
+    return f'{head} xmlns="http://www.w3.org/2000/svg"><style>svg {{ background: var(--paper) }}{stylesheet()}</style>{rest}'

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from assay.config import Model
@@ -16,6 +17,7 @@ from assay.lakehouse import Lakehouse
 from assay.report.explanation import InputFacts, PredictionFacts
 from assay.stages import side_by_side
 from assay.tables import quoted
+from assay.time_travel import Read, as_of_versions
 from model.artifact import Artifact
 from model.contributions import by_column
 from model.explain.gates import gates_of
@@ -28,14 +30,24 @@ from model.tasks import TASKS
 
 @dataclass(frozen=True)
 class Found:
-    """A key of a night: its predictions, the versions that made them, and the row of inputs that they were made of."""
+    """A key of a night: its predictions, the versions that made them, and what they were given."""
 
     key: Mapping[str, Any]
-    row: Mapping[str, Any]
     scored: Sequence[Mapping[str, Any]]
     versions: Sequence[Registered]
-    numbers: Sequence[NDArray[np.float32]]
-    """The row as each version's trees see it."""
+    given: Sequence["Given"]
+    """What each of the versions was given."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a version's trees were given of a key."""
+
+    row: Mapping[str, Any]
+    """The inputs as they were when the night was scored."""
+    numbers: NDArray[np.float32]
+    """The row as the trees see it."""
+    notes: tuple[str, ...] = ()
 
 
 def find(lakehouse: Lakehouse, model: Model, words: Sequence[str], as_of: datetime) -> Found:
@@ -58,15 +70,18 @@ def find(lakehouse: Lakehouse, model: Model, words: Sequence[str], as_of: dateti
     scored = side_by_side(lakehouse, lambda question: question(), questions)[0]  # MLflow takes seconds to import
     key = {name: scored[0][name] for name in model.key}
     versions = [_version(lakehouse, model, prediction["model_version"]) for prediction in scored]
-    row, numbers = _inputs(lakehouse, model, key, as_of, [version.artifact.inputs for version in versions])
-    return Found(key, row, scored, versions, numbers)
+    given_to = [
+        _inputs(lakehouse, model, key, prediction, version.artifact.inputs)
+        for prediction, version in zip(scored, versions, strict=True)
+    ]
+    return Found(key, scored, versions, given_to)
 
 
 def predictions(lakehouse: Lakehouse, model: Model, found: Found) -> tuple[PredictionFacts, ...]:
     """What each input did to each prediction: one Spark job per version."""
     return tuple(
-        _facts(lakehouse, model, prediction, version, found.row, given)
-        for prediction, version, given in zip(found.scored, found.versions, found.numbers, strict=True)
+        _facts(lakehouse, model, prediction, version, given)
+        for prediction, version, given in zip(found.scored, found.versions, found.given, strict=True)
     )
 
 
@@ -82,44 +97,42 @@ def _version(lakehouse: Lakehouse, model: Model, version: int) -> Registered:
 
 
 def _inputs(
-    lakehouse: Lakehouse, model: Model, key: Mapping[str, Any], as_of: datetime, inputs: Sequence[Inputs]
-) -> tuple[dict[str, Any], list[NDArray[np.float32]]]:
-    """The row of inputs of a key, and its numbers as each version sees them."""
-    table = f"gold.{model.name}_inputs"
-    rows = lakehouse.tables.read(table).where(F.col("as_of") == F.lit(as_of))
-    for name, value in key.items():
-        rows = rows.where(F.col(quoted(name)) == F.lit(value))
-    for each in inputs:
-        if missing := [name for name in each.read if name not in rows.columns]:
+    lakehouse: Lakehouse, model: Model, key: Mapping[str, Any], prediction: Mapping[str, Any], inputs: Inputs
+) -> Given:
+    """The row of inputs that a prediction was made of, at the version of the table that it names."""
+    table, as_of = f"gold.{model.name}_inputs", prediction["as_of"].replace(tzinfo=UTC)
+
+    def question(read: Read) -> Row | None:
+        rows = read(table).where(F.col("as_of") == F.lit(as_of))
+        for name, value in key.items():
+            rows = rows.where(F.col(quoted(name)) == F.lit(value))
+        if missing := [name for name in inputs.read if name not in rows.columns]:
             raise ModelError(
                 f"The inputs of {model.name} lack what its version was trained on.", where=table,
                 found="missing " + ", ".join(missing), do="score the night again by the champion: assay score --rewrite",
             )  # fmt: skip
-    numbers = [F.array(*each.columns()).alias(f"__numbers_{at}") for at, each in enumerate(inputs)]
-    found = rows.select("*", *numbers).first()
+        return rows.select("*", F.array(*inputs.columns()).alias("__numbers")).first()
+
+    found, notes = as_of_versions(lakehouse.tables, {table: prediction.get("inputs_version")}, question)
     if found is None:
         raise ModelError(
             f"The inputs of this prediction of {model.name} are gone.", where=f"{table}, as_of {as_of:%Y-%m-%dT%H:%MZ}",
             found="no row of " + told(model, tuple(key.values())), do="assay score --rewrite --as-of …",
         )  # fmt: skip
-    row = found.asDict(recursive=True)
-    return (
-        {name: _aware(row[name]) for name in rows.columns},
-        [np.array([row[f"__numbers_{at}"]], dtype=np.float32) for at in range(len(inputs))],
-    )
+    row = {name: _aware(value) for name, value in found.asDict(recursive=True).items()}
+    return Given(row, np.array([row.pop("__numbers")], dtype=np.float32), notes)
 
 
 def _facts(
-    lakehouse: Lakehouse, model: Model, prediction: Mapping[str, Any], version: Registered, row: Mapping[str, Any],
-    numbers: NDArray[np.float32],
-) -> PredictionFacts:  # fmt: skip
-    trained = version.artifact
-    score, found = _contributions(trained, numbers)
+    lakehouse: Lakehouse, model: Model, prediction: Mapping[str, Any], version: Registered, given: Given
+) -> PredictionFacts:
+    trained, row = version.artifact, given.row
+    score, found = _contributions(trained, given.numbers)
     moved, bias = by_column(found, trained.inputs)
     training = training_of(lakehouse, model, trained, row)
-    notes = list(training.notes)
+    notes = [*given.notes, *training.notes]
     if score != prediction["score"]:
-        notes.append(f"these trees and inputs give {score!r} today: one of them has changed since the night was scored")
+        notes.append(f"these trees and inputs give {score!r}: one of them has changed since the night was scored")
     return PredictionFacts(
         version=version.version,
         role=prediction["role"],

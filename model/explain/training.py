@@ -5,18 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from assay.config import Model
-from assay.errors import TableError
 from assay.explained import first_lines
 from assay.frames import only_row
 from assay.lakehouse import Lakehouse
 from assay.tables import quoted
+from assay.time_travel import UNREADABLE
 from model.artifact import Artifact
 from model.split import TRAIN
 
@@ -47,7 +45,7 @@ def training_of(lakehouse: Lakehouse, model: Model, trained: Artifact, row: Mapp
             rows = rows.where(F.col("as_of").between(F.lit(first), F.lit(last)))
         names = [name for name in trained.inputs.read if name in rows.columns]
         found = only_row(rows.agg(F.count("*").alias("rows"), *asked(rows, {name: row[name] for name in names})))
-    except (PySparkException, Py4JError, TableError) as error:
+    except UNREADABLE as error:
         note = f"{table} at version {version} cannot be read any more: {first_lines(error)}"
         return Training(table, version, notes=(note,))
     return Training(

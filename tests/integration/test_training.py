@@ -97,6 +97,10 @@ def test_a_training_is_told_everywhere_alike(make: Make) -> None:
     logged = connect(lakehouse).get_run(current.mlflow_run).data
     assert logged.metrics["holdout_auc"] == row["metrics"]["holdout"]["auc"]
     assert logged.metrics["holdout/origin/JFK/auc"] == row["slices"][1]["metrics"]["auc"]
+    curve = connect(lakehouse).get_metric_history(current.mlflow_run, "validation_logloss_by_round")
+    assert [(point.step, point.value) for point in curve] == [*enumerate(row["losses"]["validation"], start=1)]
+    plots = {found.path for found in connect(lakehouse).list_artifacts(current.mlflow_run, "plots")}
+    assert plots == {f"plots/{name}.svg" for name in ("roc", "precision_recall", "calibration", "losses", "importance")}
     page = page_of(lakehouse, "late", 1).read_text()
     for told in (current.artifact.sha256, "carrier", "origin = JFK", "Precision and recall", "Loss by round"):
         assert told in page

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from assay.config.model import XGBoost
 from assay.errors import ModelError
-from model.inputs import Encoding, Inputs, fit
+from model.inputs import MOST_CATEGORIES, Encoding, Inputs, fit
 
 SCHEMA = "carrier string, hour int, late_rate double, night boolean, empty string, label boolean"
 TRAINING = [
@@ -79,11 +79,19 @@ def test_fit_encodes_as_computed_by_hand(spark: SparkSession) -> None:
     ]
 
 
-def test_fit_refuses_a_column_per_category_of_many(spark: SparkSession) -> None:
-    rows = [(f"C{n}", n, 0.5, True, None, True) for n in range(101)]
-    with pytest.raises(ModelError, match="carrier has too many values for a column each") as raised:
-        fit(spark.createDataFrame(rows, SCHEMA), NAMES, XGBoost(encode={"carrier": "one_hot"}))
-    assert raised.value.found == "101 values in the training range"
+@pytest.mark.parametrize(
+    ("settings", "how"),
+    [(XGBoost(encode={"carrier": "one_hot"}), "one_hot"), (XGBoost(categorical=("carrier",)), "categorical")],
+)
+def test_fit_refuses_a_category_of_more_values_than_its_use_can_hold(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, settings: XGBoost, how: str
+) -> None:
+    monkeypatch.setitem(MOST_CATEGORIES, how, 100)
+    rows = [(f"C{n}", n, 0.5, True, None, True) for n in range(110)]
+    with pytest.raises(ModelError, match=f"carrier has too many values for {how}") as raised:
+        fit(spark.createDataFrame(rows, SCHEMA), NAMES, settings)
+    assert (raised.value.found, raised.value.expected) == ("101 or more values in the training range", "at most 100")
+    assert fit(spark.createDataFrame(rows[:100], SCHEMA), NAMES, settings).read[0] == "carrier"
 
 
 def test_fit_refuses_an_input_that_is_a_category_and_encoded(spark: SparkSession) -> None:
