@@ -41,6 +41,7 @@ from pyspark.sql import functions as F
 from assay.config.environment import Environment, Spark
 from assay.session import compiled, session
 from assay.tables import Tables
+from model.artifact import Artifact
 from model.inputs import Inputs
 from model.predict import predict
 
@@ -102,7 +103,8 @@ def native(tables: Tables, booster: bytes, to: str) -> None:
 
 def assay(tables: Tables, booster: bytes, to: str) -> None:
     """As a night is scored."""
-    scored = predict(tables.read(INPUTS), booster, TREES - 1, Inputs(tuple(COLUMNS), {}), keep=KEPT)
+    trained = Artifact("meter", booster, TREES - 1, Inputs(tuple(COLUMNS), {}), {})
+    scored = predict(tables.read(INPUTS), trained, keep=KEPT)
     tables.replace(to, scored, slice_of={"as_of": [NIGHT]}, evolve=True)
 
 

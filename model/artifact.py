@@ -24,6 +24,13 @@ class Artifact:
     about: dict[str, Any]
     """How it came to be: as_of, training table and version, parameters, ranges, code version; and `columns`, the type
     of each column that the inputs are read from."""
+    classes: tuple[str, ...] = ()
+    """Of a label of several classes, those in the training range, in the trees' order; of another label none."""
+
+    @property
+    def rounds(self) -> tuple[int, int]:
+        """The rounds that count, as XGBoost asks for them."""
+        return 0, self.best_iteration + 1
 
     @property
     def sha256(self) -> str:
@@ -37,6 +44,7 @@ class Artifact:
             "trees_sha256": self.sha256,
             "best_iteration": self.best_iteration,
             "inputs": self.inputs.to_json(),
+            "classes": self.classes,
             "about": self.about,
         }
         (folder / TREES).write_bytes(self.booster)
@@ -50,7 +58,10 @@ def load(folder: Path) -> Artifact:
         booster = (folder / TREES).read_bytes()
         expected = recipe["trees_sha256"]
         inputs = Inputs.from_json(recipe["inputs"])
-        loaded = Artifact(recipe["model"], booster, int(recipe["best_iteration"]), inputs, recipe["about"])
+        loaded = Artifact(
+            recipe["model"], booster, int(recipe["best_iteration"]), inputs, recipe["about"],
+            tuple(recipe.get("classes", ())),  # versions of before have none
+        )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             "A model's artifacts cannot be read.", where=str(folder), found=f"{type(error).__name__}: {error}",

@@ -1,4 +1,4 @@
-"""Registered against challenger on what really happened, over the rows that both have scored."""
+"""Champion against challenger on what really happened, over the rows that both have scored."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def compare(predictions: DataFrame, labels: DataFrame, model: Model) -> list[Com
         both.unpersist()
     if not nights:
         raise ModelError(
-            f"Registered and challenger of {model.name} cannot be compared.", where=f"gold.{model.name}_predictions",
+            f"Champion and challenger of {model.name} cannot be compared.", where=f"gold.{model.name}_predictions",
             found="no row that both have scored and whose outcome is known",
             do="wait for outcomes, or choose other nights with --from and --to; a version becomes challenger by "
             "promote: by_hand in the model's file, or by assay promote --as challenger",
@@ -62,11 +62,12 @@ def compare(predictions: DataFrame, labels: DataFrame, model: Model) -> list[Com
 
 
 def _scored_by_both(predictions: DataFrame, labels: DataFrame, model: Model) -> DataFrame:
-    """A row per key and as_of: `label`, and for each role `score` and `version` as a struct of its name."""
+    """A row per key and as_of: `label`, and for each role what it scored and its `version`, as a struct of its name."""
     key = [*model.key, "as_of"]
     sides = [
         predictions.where(F.col("role") == role).select(
-            *map(quoted, key), F.struct("score", F.col("model_version").alias("version")).alias(f"__{role}")
+            *map(quoted, key),
+            F.struct(*TASKS[model.task].scored, F.col("model_version").alias("version")).alias(f"__{role}"),
         )
         for role in ROLES
     ]
@@ -86,14 +87,20 @@ def _versions(both: DataFrame) -> dict[datetime, dict[str, tuple[int, ...]]]:
 def _by_slice(both: DataFrame, model: Model) -> DataFrame:
     """A row per role, once in the slice of its night and once in that of all."""
     group = F.struct(*map(quoted, [*model.rank_within, "as_of"]))
-    each = F.array(*[F.struct(F.lit(role).alias("role"), F.col(f"__{role}.score").alias("score")) for role in ROLES])
+    scored = TASKS[model.task].scored
+    each = F.array(
+        *[
+            F.struct(F.lit(role).alias("role"), *[F.col(f"__{role}.{name}").alias(name) for name in scored])
+            for role in ROLES
+        ]
+    )
     night = F.date_format("as_of", "yyyy-MM-dd'T'HH:mm:ssxxx")
     return (
         both.select("*", F.explode(each).alias("__each"))
         .select("*", F.explode(F.array(night, F.lit(_ALL))).alias("__slice"))
         .select(
             *[quoted(name) for name in both.columns if not name.startswith("__")],
-            F.col("__each.score").alias("score"),
+            *[F.col(f"__each.{name}").alias(name) for name in scored],
             *([group.alias(GROUP)] if model.rank_within else []),
             F.concat_ws(" ", "__each.role", "__slice").alias("slice"),
         )

@@ -1,6 +1,7 @@
 """Why a row has its score: how far each input moved it, by TreeSHAP, the largest moves kept with the score.
 
-A contribution is in the unit of the margin: log odds for a probability, the label's own unit for a number. The bias, what
+A contribution is in the unit of the margin: log odds for a probability, the label's own unit for a number; of several
+classes it is of the margin of the class that is predicted, whose softmax is its probability. The bias, what
 the trees give when nothing is known of a row, and the contributions of all inputs add up to the margin (Lundberg et al.,
 From local explanations to global understanding with explainable AI for trees, Nature Machine Intelligence 2020).
 """
@@ -51,6 +52,16 @@ def kept(found: NDArray[np.float32], most: int, inputs: Inputs, raw: Sequence[pa
     )
     lists = pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32) * most), entries)
     return [lists, pa.array(bias)]
+
+
+def of_prediction(found: NDArray[np.float32], scores: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The contributions that a prediction is explained by: of several classes, those to the class that is predicted.
+
+    Args:
+        found: XGBoost's contributions, a row per row; of several classes a matrix per row, with a row per class.
+        scores: What the trees gave: a number per row, or one per row and class.
+    """
+    return found if found.ndim == 2 else found[np.arange(len(found)), np.argmax(scores, axis=1)]
 
 
 def by_column(found: NDArray[np.float32], inputs: Inputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,6 +15,7 @@ from assay.tables import quoted
 from model.artifact import Artifact
 from model.split import HOLDOUT
 from model.tasks import TASKS, Metrics
+from model.tasks.multiclass import right
 
 STEPS = 200
 """Parts that the range of scores is cut into for curves."""
@@ -63,6 +64,8 @@ def slices(model: Model, holdout: DataFrame) -> list[SliceRow]:
 
 def curve(model: Model, holdout: DataFrame) -> list[Step]:
     """The holdout by its scores, in `STEPS` parts of equal width."""
+    if model.task == "multiclass":  # of the predicted class: whether it was right
+        holdout = holdout.withColumn("label", right())
     low, high = 0.0, 1.0
     if not TASKS[model.task].probability:
         ends = only_row(holdout.agg(F.min("score").alias("low"), F.max("score").alias("high")))
@@ -94,13 +97,11 @@ def importance(trained: Artifact, holdout: DataFrame) -> list[ImportanceRow]:
     booster = xgb.Booster()
     booster.load_model(bytearray(trained.booster))
     data = xgb.DMatrix(matrix, feature_types=inputs.types, enable_categorical=True)
-    found = booster.predict(
-        data, pred_contribs=True, iteration_range=(0, trained.best_iteration + 1), validate_features=False
-    )
+    found = booster.predict(data, pred_contribs=True, iteration_range=trained.rounds, validate_features=False)
     gains = booster.get_score(importance_type="total_gain")
     names = booster.feature_names or [f"f{n}" for n in range(len(numbers))]
     total = sum(float(gain) for gain in gains.values()) or 1.0
-    means = np.abs(found[:, :-1]).mean(axis=0)
+    means = np.abs(found[..., :-1]).reshape(-1, len(names)).mean(axis=0)  # of several classes, over all of them
     each = [
         ImportanceRow(name, float(gains.get(known, 0.0)) / total, float(mean))
         for name, known, mean in zip(inputs.names, names, means, strict=True)

@@ -145,7 +145,8 @@ def _found(training: DataFrame, columns: Mapping[str, str]) -> dict[str, Categor
     each = F.array(
         *[F.struct(F.lit(name).alias("name"), F.col(quoted(name)).cast("string").alias("value")) for name in columns]
     )
-    label = F.col("label").cast("int" if training.schema["label"].dataType.typeName() == "boolean" else "double")
+    kind = training.schema["label"].dataType.typeName()
+    label = F.lit(0) if kind == "string" else F.col("label").cast("int" if kind == "boolean" else "double")
     rows = (
         training.select(label.cast("decimal(28,9)").alias("label"), F.inline(each))
         .where(F.col("value").isNotNull())

@@ -12,33 +12,29 @@ from pyspark.sql import types as T
 from assay.errors import ModelError
 from assay.tables import quoted
 from model import contributions as why
-from model.inputs import Inputs
+from model.artifact import Artifact
+from model.tasks.multiclass import PREDICTED, PROBABILITIES
 
 _NAN = float("nan")
 
 
 def predict(
-    frame: DataFrame,
-    booster: bytes,
-    best_iteration: int,
-    inputs: Inputs,
-    *,
-    keep: Sequence[str] | None = None,
-    contributions: int = 0,
+    frame: DataFrame, trained: Artifact, *, keep: Sequence[str] | None = None, contributions: int = 0
 ) -> DataFrame:
     """The frame with a `score` column: the probability of the label, the number, or what rows are ranked by.
 
-    A score is NaN where an input is infinite, which no tree is trained on.
+    Of several classes, `score` is the probability of the one that is most probable, and two more columns follow:
+    `predicted`, that class, and `probabilities`, of each class. A score is NaN where an input is infinite, which no tree is
+    trained on.
 
     Args:
         frame: Rows with the model's inputs.
-        booster: The trees in XGBoost's UBJSON.
-        best_iteration: The last round that counts, from 0.
-        inputs: How columns become numbers.
+        trained: The model.
         keep: Columns that go with the score, all by default: each costs its way through Python.
         contributions: How many inputs of most influence are kept too, in `contributions`, with the `bias`.
     """
-    shared = frame.sparkSession.sparkContext.broadcast(booster)
+    inputs, classes, rounds = trained.inputs, trained.classes, trained.rounds
+    shared = frame.sparkSession.sparkContext.broadcast(trained.booster)
     kept = frame.columns if keep is None else list(keep)
     types, count = inputs.types, len(inputs.names)
     raw = [F.col(quoted(name)).alias(f"__raw_{name}") for name in inputs.read] if contributions else []
@@ -53,21 +49,39 @@ def predict(
 
         model = xgb.Booster(params={"nthread": 1})
         model.load_model(bytearray(shared.value))
-        rounds = (0, best_iteration + 1)
         for batch in batches:
             matrix, infinite = _matrix(batch.columns[-count:])
-            scores = model.inplace_predict(matrix, iteration_range=rounds, validate_features=False).astype("float64")
-            scores[infinite] = _NAN
-            columns = [*batch.columns[: len(kept)], pa.array(scores)]
+            found = model.inplace_predict(matrix, iteration_range=rounds, validate_features=False).astype("float64")
+            found[infinite] = _NAN
+            columns = [*batch.columns[: len(kept)], *(_of_classes(found, classes) if classes else [pa.array(found)])]
             if contributions:
                 data = xgb.DMatrix(matrix, feature_types=types, enable_categorical=True, nthread=1)
-                found = model.predict(data, pred_contribs=True, iteration_range=rounds, validate_features=False)
-                columns += why.kept(found, contributions, inputs, batch.columns[len(kept) : -count])
+                moves = model.predict(data, pred_contribs=True, iteration_range=rounds, validate_features=False)
+                moves = why.of_prediction(moves, found)
+                columns += why.kept(moves, contributions, inputs, batch.columns[len(kept) : -count])
             yield pa.RecordBatch.from_arrays(columns, names=schema.names)
 
     schema = T.StructType([*frame.select(*map(quoted, kept)).schema.fields, T.StructField("score", T.DoubleType())])
-    schema = T.StructType([*schema.fields, *(why.FIELDS if contributions else ())])
+    schema = T.StructType([*schema.fields, *(_CLASSES if classes else ()), *(why.FIELDS if contributions else ())])
     return frame.select(*map(quoted, kept), *raw, *numbers).mapInArrow(score, schema)
+
+
+_CLASSES = (
+    T.StructField(PREDICTED, T.StringType()),
+    T.StructField(PROBABILITIES, T.MapType(T.StringType(), T.DoubleType())),
+)
+
+
+def _of_classes(found: NDArray[np.float64], classes: Sequence[str]) -> list[pa.Array]:
+    """The columns of rows with a probability for each class: the greatest, of which class it is, and all of them."""
+    names, rows = pa.array(classes, pa.string()), len(found)
+    best = np.argmax(found, axis=1)  # of a row with an infinite input the first, as all are NaN
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * len(classes))
+    keys = names.take(pa.array(np.tile(np.arange(len(classes)), rows)))
+    return [
+        pa.array(found[np.arange(rows), best]), names.take(pa.array(best)),
+        pa.MapArray.from_arrays(offsets, keys, pa.array(found.ravel())),
+    ]  # fmt: skip
 
 
 def _matrix(columns: Sequence[pa.Array]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

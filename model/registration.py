@@ -80,7 +80,8 @@ def signature(trained: Artifact) -> "ModelSignature":
         ColSpec(kinds.get(kind, DataType.double), name, required=False)
         for name, kind in trained.about["columns"].items()
     ]
-    return ModelSignature(inputs=Schema(columns), outputs=Schema([ColSpec(DataType.double)]))
+    outputs = [ColSpec(DataType.double, name) for name in trained.classes] or [ColSpec(DataType.double)]
+    return ModelSignature(inputs=Schema(columns), outputs=Schema(outputs))
 
 
 def _log(trained: Artifact) -> Any:

@@ -101,13 +101,11 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
             do="see whether the sources of the spine have arrived; predictions of other nights are as they were",
         )  # fmt: skip
     loaded, names = scorer.artifact, [*model.key, "as_of"]
-    scored = predict(
-        inputs, loaded.booster, loaded.best_iteration, loaded.inputs,
-        keep=[*names, *(name for name in model.rank_within if name not in names)], contributions=model.contributions,
-    )  # fmt: skip
+    kept = [*names, *(name for name in model.rank_within if name not in names)]
+    scored = predict(inputs, loaded, keep=kept, contributions=model.contributions)
     scored = scored.select(
         *map(quoted, names),
-        "score",
+        *TASKS[model.task].scored,
         *_rank(model),
         *(field.name for field in CONTRIBUTIONS if model.contributions),
         F.lit(scorer.role).alias("role"),
@@ -157,6 +155,7 @@ def _check_inputs(lakehouse: Lakehouse, model: Model, scorer: Registered, inputs
 
     A column that the table still has from nights before is no input any more once the configuration does not name it.
     """
+    _check_task(model, scorer)
     found = dict(inputs.dtypes)
     columns: dict[str, str] = scorer.artifact.about["columns"]
     missing = [name for name in columns if name not in found or not _is_given(lakehouse, model, name)]
@@ -172,6 +171,16 @@ def _check_inputs(lakehouse: Lakehouse, model: Model, scorer: Registered, inputs
             found="; ".join([*(["missing " + ", ".join(missing)] if missing else []), *other]),
             do="bring the features back, or train again with the changed ones; then score with --rewrite",
         )
+
+
+def _check_task(model: Model, scorer: Registered) -> None:
+    trained = scorer.artifact.about.get("task", model.task)  # versions of before do not tell
+    if trained != model.task:
+        raise ModelError(
+            f"Version {scorer.version} of {model.name} was trained for another kind of label.", where=model.at("task"),
+            found=f"task {trained}", expected=f"task {model.task}",
+            do="train again, and promote what comes of it: assay promote <model> <version> --why …",
+        )  # fmt: skip
 
 
 def _is_given(lakehouse: Lakehouse, model: Model, name: str) -> bool:

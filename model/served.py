@@ -35,15 +35,19 @@ class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow has no 
         self.booster = xgb.Booster(params={"nthread": 1})
         self.booster.load_model(bytearray(content["trees.ubj"]))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Numbers:  # noqa: ARG002
-        """A score for each row; ValueError where a column is missing."""
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Numbers | pd.DataFrame:  # noqa: ARG002
+        """A score for each row, or of several classes a column for each with its probability; ValueError where a column
+        is missing.
+        """
         inputs = self.recipe["inputs"]
         types = ["c" if name in inputs["categories"] else "q" for name in inputs["names"]]
         matrix = np.column_stack(columns(self.recipe, model_input)).astype(np.float32)
         data = xgb.DMatrix(matrix, feature_types=types, enable_categorical=True, nthread=1)
         rounds = (0, self.recipe["best_iteration"] + 1)
         scores = self.booster.predict(data, iteration_range=rounds, validate_features=False)
-        return np.asarray(scores, np.float64)
+        found = np.asarray(scores, np.float64)
+        classes = self.recipe.get("classes")
+        return pd.DataFrame(found, columns=classes, index=model_input.index) if classes else found
 
 
 def columns(recipe: Mapping[str, Any], frame: pd.DataFrame) -> list[Numbers]:

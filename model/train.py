@@ -68,6 +68,7 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             "as_of": outcome.as_of.isoformat(),
             "training_table": table,
             "training_version": version,
+            "task": model.task,
             **made_from,
             "parameters": model.xgboost.model_dump(mode="json"),
             "ranges": _told(ranges),
@@ -76,8 +77,8 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             **made_of(),
             "run_id": outcome.run_id,
         }
-        trained = Artifact(model.name, fitted.booster, fitted.best_iteration, inputs, about)
-        with held(predict(_ranked(parts, model), trained.booster, trained.best_iteration, inputs)) as scored:
+        trained = Artifact(model.name, fitted.booster, fitted.best_iteration, inputs, about, fitted.classes)
+        with held(predict(_ranked(parts, model), trained)) as scored:
             found = evaluation(model, trained, scored)
             newest = newest_inputs(lakehouse, model, outcome.as_of) if asks_for(model, "drift") else None
             gates = judge(Candidate(lakehouse, model, trained, found.splits, found.slices, scored, current, newest))

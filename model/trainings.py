@@ -105,7 +105,7 @@ def facts(lakehouse: Lakehouse, model: Model, training: Training) -> page.Traini
     }
     return page.TrainingFacts(
         lakehouse.name, model.name, model.description, training.version, training.as_of, training.trained_at,
-        training.fate, ranges, found.splits, TASKS[model.task].main, TASKS[model.task].probability,
+        training.fate, ranges, found.splits, TASKS[model.task].main, model.task,
         gates=tuple(GateRow(gate.gate, gate.value, gate.limit, gate.passed, gate.why) for gate in training.gates),
         steps=tuple(found.curve),
         slices=tuple(found.slices),

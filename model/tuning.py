@@ -21,7 +21,7 @@ from assay.ledger import key_of
 from model.fitting import native
 from model.fitting.parameters import parameters
 from model.fitting.plan import plan
-from model.fitting.rows import check_learnable, prepared
+from model.fitting.rows import check_learnable, classes_of, prepared
 from model.inputs import Inputs, fit, names_of
 from model.split import TRAIN, VALIDATION, with_split
 from model.tasks import TASKS
@@ -148,8 +148,9 @@ def _folds(
             inputs = fit(rows.where(F.col("split") == TRAIN), names_of(model, parts.columns), model.xgboost)
             count = check_learnable(rows, asked, f"gold.{model.name}_training")
             _check_memory(model, rows, inputs, count * len(found))
-            matrices = stack.enter_context(native.matrices(prepared(rows, asked, inputs), asked, inputs))
-            data.append((matrices, parameters(model, inputs, rows)))
+            classes = classes_of(rows, asked)
+            matrices = stack.enter_context(native.matrices(prepared(rows, asked, inputs, classes), asked, inputs))
+            data.append((matrices, parameters(model, inputs, rows, classes)))
         yield data
 
 

@@ -165,8 +165,9 @@ class Model(Document):
     description: str
     """What is predicted, for people."""
 
-    task: Literal["binary", "regression", "ranking"] = "binary"
-    """The kind of label: yes or no; a number; or how relevant a row is among those it is ranked with."""
+    task: Literal["binary", "multiclass", "regression", "ranking"] = "binary"
+    """The kind of label: yes or no; one of several classes; a number; or how relevant a row is among those it is ranked
+    with."""
 
     spine: Spine
     """The rows to predict."""
@@ -221,6 +222,15 @@ class Model(Document):
     def _balance_is_of_two_classes(self) -> Self:
         if self.xgboost.balance and self.task != "binary":
             raise ValueError("xgboost.balance goes with task: binary")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_have_no_order(self) -> Self:
+        if self.task == "multiclass":
+            if self.xgboost.monotone:
+                raise ValueError("xgboost.monotone raises a score; of several classes there is none to raise")
+            if "target" in self.xgboost.encode.values():
+                raise ValueError("xgboost.encode by target takes the mean of the label; classes have none")
         return self
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ class PredictionFacts:
     """As what it scored the night: `champion` or `challenger`."""
     score: float
     margin: float
-    """What the trees add up to: log odds of a probability, else the score."""
+    """What the trees add up to: log odds of a probability, the margin of the predicted class, else the score."""
     bias: float
     """The margin when nothing is known of a row; the inputs' contributions lead from it to the margin."""
     is_probability: bool
@@ -83,6 +83,22 @@ class PredictionFacts:
     inputs: tuple[InputFacts, ...]
     """The input that moved the margin most comes first."""
     notes: tuple[str, ...] = ()
+    predicted: str | None = None
+    """Of several classes, the one that is most probable."""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    """Of several classes, each one's."""
+
+    @property
+    def unit(self) -> str:
+        """What the margin and the contributions are counted in."""
+        if self.predicted is not None:
+            return f"margin of {self.predicted}"
+        return "log odds" if self.is_probability else "score"
+
+    @property
+    def is_log_odds(self) -> bool:
+        """Whether a margin alone gives a probability."""
+        return self.is_probability and self.predicted is None
 
 
 @dataclass(frozen=True)

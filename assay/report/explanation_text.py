@@ -32,14 +32,17 @@ def _lines(explanation: Explanation) -> Iterator[str]:
 
 
 def _prediction(found: PredictionFacts) -> Iterator[str]:
-    unit = "log odds " if found.is_probability else ""
-    yield f"Score {text.metric(found.score)} by version {found.version}, {found.role}" + (
+    of = f" for {found.predicted}" if found.predicted is not None else ""
+    yield f"Score {text.metric(found.score)}{of} by version {found.version}, {found.role}" + (
         f", run {found.run_id}" if found.run_id else ""
     )
     yield (
-        f"  {unit}{value_of(found.margin)} = {value_of(found.bias)} when nothing is known "
+        f"  {found.unit} {value_of(found.margin)} = {value_of(found.bias)} when nothing is known "
         f"{signed(found.margin - found.bias)} by the inputs"
     )
+    if found.probabilities:
+        each = sorted(found.probabilities.items(), key=lambda one: (-one[1], one[0]))
+        yield "  " + ", ".join(f"{name} {text.metric(value)}" for name, value in each)
     on = f" on {text.plural(found.training_rows, 'row')}" if found.training_rows else ""
     yield f"  trained as of {text.moment(found.trained_as_of)}{on} of {found.training_table} at version {found.training_version}"
     yield f"  trees {found.trees_sha256}, MLflow run {found.mlflow_run}"

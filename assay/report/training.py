@@ -56,8 +56,8 @@ class TrainingFacts:
     main: str
     """The metric that models are compared by."""
 
-    probability: bool
-    """Whether scores are probabilities."""
+    task: str
+    """The kind of label."""
 
     gates: tuple[GateRow, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -74,38 +74,31 @@ class TrainingFacts:
 
 def render(training: TrainingFacts) -> str:
     """A whole HTML document; the same facts always give the same bytes."""
-    curves = []
-    if training.probability:
-        curves = [
-            ("roc", "ROC", roc(training.steps)),
-            ("recall", "Precision and recall", precision_recall(training.steps)),
-        ]
-    else:
-        curves = [("predicted", "Predicted and actual", predicted(training.steps))]
-    return (
-        environment()
-        .get_template("training.html")
-        .render(
-            training=training,
-            curves=[curve for curve in curves if curve[2]],
-            calibration=calibration(training.steps) if training.probability else (),
-            losses=losses(training.losses),
-            most=max((row.contribution for row in training.importance), default=0.0),
-        )
-    )
+    most = max((row.contribution for row in training.importance), default=0.0)
+    page = environment().get_template("training.html")
+    return page.render(training=training, charts=_charts(training), most=most)
 
 
 def figures(training: TrainingFacts) -> dict[str, str]:
     """Each chart of a training as an SVG file of its own: its name -> its text."""
     charts = {
-        "roc": roc(training.steps) if training.probability else "",
-        "precision_recall": precision_recall(training.steps) if training.probability else "",
-        "calibration": plots.reliability(calibration(training.steps)) if training.probability else "",
-        "predicted": "" if training.probability else predicted(training.steps),
-        "losses": losses(training.losses),
+        **_charts(training),
         "importance": importance([(row.input, row.contribution) for row in training.importance]),
     }
     return {name: _alone(chart) for name, chart in charts.items() if chart}
+
+
+def _charts(training: TrainingFacts) -> dict[str, Markup]:
+    """The charts that this kind of label has, by their names."""
+    charts: dict[str, Markup] = {}
+    if training.task == "binary":
+        charts |= {"roc": roc(training.steps), "precision_recall": precision_recall(training.steps)}
+    if training.task in ("binary", "multiclass"):
+        charts["calibration"] = plots.reliability(calibration(training.steps))
+    else:
+        charts["predicted"] = predicted(training.steps)
+    charts["losses"] = losses(training.losses)
+    return {name: chart for name, chart in charts.items() if chart}
 
 
 def _alone(chart: Markup) -> str:

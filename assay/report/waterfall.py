@@ -43,7 +43,7 @@ def waterfall(prediction: PredictionFacts) -> Markup:
     for at, ((name, contribution), begin, end) in enumerate(zip(steps, ends, ends[1:], strict=False)):
         _bar(canvas, x, _TOP + at * _ROW, name, contribution, begin, end)
     _end(canvas, x, ends[-1], height - _BOTTOM + 16, "this row", prediction)
-    canvas.bottom(x, height, "log odds" if prediction.is_probability else "score")
+    canvas.bottom(x, height, prediction.unit)
     return canvas.markup()
 
 
@@ -58,7 +58,7 @@ def _bar(canvas: Canvas, x: Axis, top: float, name: str, contribution: float, be
 
 def _end(canvas: Canvas, x: Axis, at: float, y: float, words: str, prediction: PredictionFacts) -> None:
     """One end of the way: where it is, and what score that would be."""
-    score = f" {text.metric(probability(at))}" if prediction.is_probability else f" {value_of(at)}"
+    score = f" {text.metric(probability(at))}" if prediction.is_log_odds else f" {value_of(at)}"
     middle = (_LEFT + _RIGHT) / 2
     anchor = "start" if x(at) < middle else "end"
     canvas.add("circle", "dot small baseline", f"{words}: {value_of(at)}", cx=x(at), cy=y - 4, r=3)

@@ -19,13 +19,14 @@ from assay.stages import side_by_side
 from assay.tables import quoted
 from assay.time_travel import Read, as_of_versions
 from model.artifact import Artifact
-from model.contributions import by_column
+from model.contributions import by_column, of_prediction
 from model.explain.gates import gates_of
 from model.explain.key import given_key, predictions_of, told
 from model.explain.training import Training, training_of
 from model.inputs import Inputs
 from model.registry import Registered, connect, with_number
 from model.tasks import TASKS
+from model.tasks.multiclass import PREDICTED, PROBABILITIES
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def _facts(
     lakehouse: Lakehouse, model: Model, prediction: Mapping[str, Any], version: Registered, given: Given
 ) -> PredictionFacts:
     trained, row = version.artifact, given.row
-    score, found = _contributions(trained, given.numbers)
+    scores, found = _contributions(trained, given.numbers)
+    score = float(scores.max())  # of several classes, that of the one that is predicted
     moved, bias = by_column(found, trained.inputs)
     training = training_of(lakehouse, model, trained, row)
     notes = [*given.notes, *training.notes]
@@ -140,6 +142,8 @@ def _facts(
         margin=float(found.sum(dtype=np.float64)),
         bias=float(bias[0]),
         is_probability=TASKS[model.task].probability,
+        predicted=prediction.get(PREDICTED),
+        probabilities=prediction.get(PROBABILITIES) or {},
         run_id=prediction.get("run_id"),
         trees_sha256=trained.sha256,
         trained_as_of=version.trained_as_of,
@@ -153,17 +157,16 @@ def _facts(
     )
 
 
-def _contributions(trained: Artifact, numbers: NDArray[np.float32]) -> tuple[float, NDArray[np.float32]]:
-    """The score of a row, and XGBoost's contributions: a column per input, then the bias."""
+def _contributions(trained: Artifact, numbers: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """What the trees give of a row, and XGBoost's contributions to the prediction: a column per input, then the bias."""
     import xgboost as xgb
 
     booster = xgb.Booster(params={"nthread": 1})
     booster.load_model(bytearray(trained.booster))
-    rounds = (0, trained.best_iteration + 1)
     data = xgb.DMatrix(numbers, feature_types=trained.inputs.types, enable_categorical=True, nthread=1)
-    score = booster.predict(data, iteration_range=rounds, validate_features=False)
-    found = booster.predict(data, pred_contribs=True, iteration_range=rounds, validate_features=False)
-    return float(score[0]), found
+    scores = booster.predict(data, iteration_range=trained.rounds, validate_features=False).astype(np.float64)
+    found = booster.predict(data, pred_contribs=True, iteration_range=trained.rounds, validate_features=False)
+    return scores, of_prediction(found, scores)
 
 
 def _input_facts(

@@ -51,9 +51,10 @@ def _estimator(model: Model, inputs: Inputs, parameters: Mapping[str, Any]) -> A
         asked["weight_col"] = WEIGHT
     if model.rank_within:
         asked["qid_col"] = GROUP
-    if model.task == "binary":
-        asked.pop("objective")  # the classifier's own, which it does not let be named
-    kind = {"binary": SparkXGBClassifier, "regression": SparkXGBRegressor, "ranking": SparkXGBRanker}[model.task]
+    if model.task in ("binary", "multiclass"):  # the classifier's own, from the labels that it finds
+        asked.pop("objective")
+        asked.pop("num_class", None)
+    kind = {"regression": SparkXGBRegressor, "ranking": SparkXGBRanker}.get(model.task, SparkXGBClassifier)
     return kind(
         features_col=[f"i{n}" for n in range(len(inputs.names))], label_col=LABEL, num_workers=settings.workers,
         verbosity=0, verbose=False, **asked,

@@ -9,7 +9,7 @@ from model.fitting import by_spark, native
 from model.fitting.fitted import Fitted
 from model.fitting.parameters import parameters
 from model.fitting.plan import plan
-from model.fitting.rows import check_learnable, prepared
+from model.fitting.rows import check_learnable, classes_of, prepared
 from model.inputs import Inputs
 
 
@@ -26,8 +26,9 @@ def fit_trees(model: Model, parts: DataFrame, inputs: Inputs) -> Fitted:
     """
     begun = time.perf_counter()
     rows = check_learnable(parts, model, f"gold.{model.name}_training")
+    classes = classes_of(parts, model)
     chosen = plan(parts.sparkSession, model, inputs, rows)
-    asked, frame = parameters(model, inputs, parts), prepared(parts, model, inputs)
+    asked, frame = parameters(model, inputs, parts, classes), prepared(parts, model, inputs, classes)
     if chosen.path == "spark":
         booster, losses = by_spark.fit(frame, model, inputs, asked)
     else:
@@ -36,7 +37,7 @@ def fit_trees(model: Model, parts: DataFrame, inputs: Inputs) -> Fitted:
     best = booster.best_iteration if model.xgboost.early_stopping else booster.num_boosted_rounds() - 1
     booster.feature_names = [name.translate(_REFUSED) for name in inputs.names]
     raw = bytes(booster.save_raw("ubj"))
-    return Fitted(raw, int(best), chosen.path, chosen.why, time.perf_counter() - begun, losses)
+    return Fitted(raw, int(best), chosen.path, chosen.why, time.perf_counter() - begun, losses, classes)
 
 
 _REFUSED = str.maketrans("[]<", "___")

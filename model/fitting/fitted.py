@@ -23,3 +23,5 @@ class Fitted:
     seconds: float
     losses: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """`train` and `validation` -> the loss after each round; nothing without a validation range."""
+    classes: tuple[str, ...] = ()
+    """Of a label of several classes, those in the training range, in the trees' order."""

@@ -1,5 +1,6 @@
 """XGBoost's parameters from a model's configuration, the same for both ways of fitting."""
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -17,7 +18,7 @@ SAME = ("max_depth", "min_child_weight", "subsample", "colsample_bytree", "reg_l
 """What is called alike in the configuration and by XGBoost."""
 
 
-def parameters(model: Model, inputs: Inputs, parts: DataFrame) -> dict[str, Any]:
+def parameters(model: Model, inputs: Inputs, parts: DataFrame, classes: Sequence[str] = ()) -> dict[str, Any]:
     """The parameters, by the names of XGBoost's scikit-learn interface, which its native one knows too."""
     settings = model.xgboost
     found: dict[str, Any] = {
@@ -29,6 +30,8 @@ def parameters(model: Model, inputs: Inputs, parts: DataFrame) -> dict[str, Any]
         "random_state": settings.seed,
         **settings.model_dump(include=set(SAME)),
     }
+    if classes:
+        found["num_class"] = len(classes)
     if settings.balance:
         found["scale_pos_weight"] = _rarity(parts)
     return found

@@ -1,5 +1,7 @@
 """The rows that trees are fitted to: numbers, labels, weights and groups, in an order of their own."""
 
+from collections.abc import Sequence
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -9,17 +11,22 @@ from assay.frames import only_row
 from assay.tables import quoted
 from model.inputs import Inputs
 from model.split import TRAIN, VALIDATION
+from model.tasks.multiclass import LEAST, MOST
 
+SHOWN = 5
+"""Classes that an error names."""
 LABEL, WEIGHT, IS_VALIDATION, GROUP = "label", "weight", "is_validation", "group"
 
 
-def prepared(parts: DataFrame, model: Model, inputs: Inputs) -> DataFrame:
+def prepared(parts: DataFrame, model: Model, inputs: Inputs, classes: Sequence[str] = ()) -> DataFrame:
     """The rows to learn from: `i0`, `i1`, … as 32-bit floats, the label, and what else the trees are told.
 
     Args:
         parts: The training set with its split.
         model: Its weight, and what it ranks within.
         inputs: How columns become numbers.
+        classes: Of a label of several classes, those of the training range: a label is the place of its class. Rows of
+            the validation range with another class are left out.
 
     Returns:
         The columns of `learned_columns`, then `order`, which puts the rows in an order that says nothing of time; rows
@@ -28,7 +35,11 @@ def prepared(parts: DataFrame, model: Model, inputs: Inputs) -> DataFrame:
     rows = parts.where(F.col("split").isin(TRAIN, VALIDATION))
     key = [F.col(quoted(name)) for name in (*model.key, "as_of")]
     numbers = [column.cast("float").alias(f"i{n}") for n, column in enumerate(inputs.columns())]
-    told = [F.col("label").cast("float").alias(LABEL), (F.col("split") == VALIDATION).alias(IS_VALIDATION)]
+    label = F.col("label")
+    if classes:
+        label = F.array_position(F.array(*map(F.lit, classes)), label.cast("string")) - 1
+        rows = rows.where(label >= 0)
+    told = [label.cast("float").alias(LABEL), (F.col("split") == VALIDATION).alias(IS_VALIDATION)]
     if model.weight is not None:
         told.append(F.col(quoted(model.weight)).cast("float").alias(WEIGHT))
     order = [F.xxhash64(*key), *key]
@@ -37,6 +48,23 @@ def prepared(parts: DataFrame, model: Model, inputs: Inputs) -> DataFrame:
         told.append(F.col("__group").alias(GROUP))
         order = [F.col("__group"), *order]
     return rows.select(*numbers, *told, F.struct(*order).alias("order"))
+
+
+def classes_of(parts: DataFrame, model: Model) -> tuple[str, ...]:
+    """The classes in the training range of a label of several, in order; ModelError for too few or too many."""
+    if model.task != "multiclass":
+        return ()
+    label = F.col("label").cast("string").alias("label")
+    rows = parts.where(F.col("split") == TRAIN).select(label).distinct().limit(MOST + 1).collect()
+    found = sorted(row["label"] for row in rows)
+    if not LEAST <= len(found) <= MOST:
+        some = ", ".join(found[:SHOWN]) + (", …" if len(found) > SHOWN else "")
+        raise ModelError(
+            f"{model.name} cannot learn from its training set.", where=f"gold.{model.name}_training",
+            found=f"{len(found)}{' or more' if len(found) > MOST else ''} classes in the training range: {some}",
+            expected=f"{LEAST} to {MOST} classes; of two, task: binary", do="correct spine.train, or land more history",
+        )  # fmt: skip
+    return tuple(found)
 
 
 def learned_columns(model: Model, inputs: Inputs) -> list[str]:
@@ -66,12 +94,12 @@ def check_learnable(parts: DataFrame, model: Model, table: str) -> int:
             found=f"no column {model.weight}", do="select it in spine.train",
         )  # fmt: skip
     train = F.col("split") == TRAIN
-    label = F.col("label").cast("double")
+    label = F.lit(0.0) if model.task == "multiclass" else F.col("label").cast("double")
     weight = F.col(quoted(model.weight)).cast("double") if model.weight else F.lit(1.0)
     row = only_row(
         parts.where(F.col("split").isin(TRAIN, VALIDATION)).agg(
             F.count("*").alias("rows"),
-            F.count_if(label.isNull() | F.isnan(label)).alias("no label"),
+            F.count_if(F.col("label").isNull() | F.isnan(label)).alias("no label"),
             F.count_if(weight.isNull() | F.isnan(weight) | (weight <= 0)).alias("no weight"),
             F.min(F.when(train, label)).alias("least"),
             F.max(F.when(train, label)).alias("most"),

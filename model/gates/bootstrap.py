@@ -107,13 +107,15 @@ def _loss(label: Numbers, score: Numbers) -> Numbers:
 MEASURES: Mapping[str, Measure] = {
     "auc": Measure(auc, greater_is_better=True),
     "log_loss": Measure(mean_of(_loss), greater_is_better=False),
+    "accuracy": Measure(mean_of(lambda right, _: right), greater_is_better=True),
     "brier": Measure(mean_of(_square), greater_is_better=False),
     "calibration_error": Measure(calibration_error, greater_is_better=False),
     "rmse": Measure(_rmse, greater_is_better=False),
     "mae": Measure(mean_of(lambda label, score: np.abs(label - score)), greater_is_better=False),
     "r2": Measure(r2, greater_is_better=True),
 }
-"""Metric of rows -> how it is bootstrapped; the same numbers as `model.tasks` tells."""
+"""Metric of rows -> how it is bootstrapped; the same numbers as `model.tasks` tells. Of several classes, a label is
+whether the predicted one was right; and of the log loss it is 1, the score being the probability of the class that was."""
 
 
 def differences(pair: Pair, rounds: int, seed: int) -> Numbers:

@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import pyarrow.compute as pc
 from pydantic import Field
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay.config import Model
@@ -22,6 +22,7 @@ from model.predict import predict
 from model.registry import Registered
 from model.split import HOLDOUT, TRAIN
 from model.tasks import TASKS
+from model.tasks.multiclass import of_label, right
 from model.tasks.ranking import GROUP
 
 MOST_ROWS = 100_000
@@ -32,6 +33,9 @@ LEAST_UNITS = 30
 
 OF_A_RANKING = ("ndcg", "ndcg_10", "mrr")
 """Metrics that are means over what is ranked together; of all of them more is better."""
+
+OF_CLASSES = ("log_loss", "accuracy", "calibration_error")
+"""Metrics of several classes that look at the label's or at the predicted class alone."""
 
 SEED = 7
 
@@ -64,9 +68,8 @@ class AgainstChampion(Settings):
 
     def check(self, model: Model, name: str, rows: DataFrame | None) -> None:
         """The metric is one of the model's kind of label that can be bootstrapped."""
-        known = [
-            name for name in TASKS[model.task].metrics if name in (OF_A_RANKING if model.rank_within else MEASURES)
-        ]
+        possible = {"ranking": OF_A_RANKING, "multiclass": OF_CLASSES}.get(model.task, tuple(MEASURES))
+        known = [name for name in TASKS[model.task].metrics if name in possible]
         if self.metric is not None and self.metric not in known:
             raise model.error(
                 f"Two models of task {model.task} cannot be compared by {self.metric!r}.", "gates", name, "metric",
@@ -86,7 +89,7 @@ def champion(candidate: Candidate, settings: AgainstChampion) -> Iterable[Found]
     metric = settings.metric or TASKS[candidate.model.task].main
     share = MOST_ROWS / holdout_metrics(candidate)["rows"]
     rows = sample(split_of(candidate, HOLDOUT), [*candidate.model.key, "as_of"], share)
-    both = _scored_by(rows, current)
+    both = _scored_by(rows, current, candidate.model.task, _looked_at(candidate.model.task, metric))
     grouped = bool(candidate.model.rank_within)
     pair = _of_groups(candidate, both, metric) if grouped else _of_rows(both, metric, settings.drawn_by)
     value, low = _interval(pair, settings)
@@ -113,26 +116,36 @@ def _by(value: float) -> str:
     return f"better by {value:.4f}" if value > 0 else f"worse by {-value:.4f}" if value < 0 else "equal"
 
 
-def _scored_by(rows: DataFrame, current: Registered) -> DataFrame:
-    """The rows with both scores."""
+def _scored_by(rows: DataFrame, current: Registered, task: str, looked_at: Column) -> DataFrame:
+    """The rows with what is looked at of both models' scores."""
     trees = current.artifact
+    if (trained := trees.about.get("task", task)) != task:
+        raise NotJudgedError(f"version {current.version} was trained for another kind of label, {trained}")
     if missing := [name for name in trees.inputs.read if name not in rows.columns]:
         raise NotJudgedError(f"the rows lack what version {current.version} was trained on: {', '.join(missing)}")
-    ours = rows.withColumnRenamed("score", OURS)
-    return predict(ours, trees.booster, trees.best_iteration, trees.inputs).withColumnRenamed("score", THEIRS)
+    ours = rows.withColumn(OURS, looked_at).drop(*TASKS[task].scored)
+    return predict(ours, trees).withColumn(THEIRS, looked_at)
+
+
+def _looked_at(task: str, metric: str) -> Column:
+    """What a metric looks at in a scored row: a label and a score, as numbers."""
+    label, score = F.col("label"), F.col("score")
+    if task == "multiclass":
+        label, score = (F.lit(1), of_label()) if metric == "log_loss" else (right(), score)
+    return F.struct(label.cast("double").alias("label"), score.alias("score"))
 
 
 def _of_rows(both: DataFrame, metric: str, drawn_by: str | None) -> Pair:
     """The metric of rows, each drawn by itself or with those that are alike in a column."""
-    numbers = [F.col(name).cast("double").alias(name) for name in ("label", OURS, THEIRS)]
+    names = [f"{side}.{part}" for side in (OURS, THEIRS) for part in ("label", "score")]
     unit = F.col(quoted(drawn_by)).cast("string") if drawn_by else F.lit(None).cast("string")
-    table = brought(both, [*numbers, unit.alias("unit")])
-    label, ours, theirs = (table.column(name).to_numpy() for name in ("label", OURS, THEIRS))
+    table = brought(both, [*[F.col(name).alias(name) for name in names], unit.alias("unit")])
+    label, ours, their_label, theirs = (table.column(name).to_numpy() for name in names)
     units = np.arange(len(label))
     if drawn_by:
         units = pc.rank(table.column("unit"), tiebreaker="dense").to_numpy().astype(np.int64) - 1
     measure = MEASURES[metric]
-    return Pair(measure.of(label, ours), measure.of(label, theirs), units, measure.greater_is_better)
+    return Pair(measure.of(label, ours), measure.of(their_label, theirs), units, measure.greater_is_better)
 
 
 def _of_groups(candidate: Candidate, both: DataFrame, metric: str) -> Pair:
@@ -141,7 +154,9 @@ def _of_groups(candidate: Candidate, both: DataFrame, metric: str) -> Pair:
     evaluate = TASKS[candidate.model.task].evaluate
     held = both.select("*", group).persist()
     try:
-        ours, theirs = (evaluate(held.withColumnRenamed(name, "score"), "__group") for name in (OURS, THEIRS))
+        ours, theirs = (
+            evaluate(held.withColumn("score", F.col(f"{side}.score")), "__group") for side in (OURS, THEIRS)
+        )
     finally:
         held.unpersist()
     found = np.array([(ours[name][metric], theirs[name][metric]) for name in sorted(ours)]).reshape(-1, 2)

@@ -16,6 +16,8 @@ from model.candidate import Candidate
 from model.gates.gate import Found, Limits, NotJudgedError, gate
 from model.gates.rows import holdout_metrics, split_of
 from model.split import HOLDOUT
+from model.tasks import TASKS
+from model.tasks.multiclass import PREDICTED, PROBABILITIES
 
 
 class Cost(Limits):
@@ -23,13 +25,14 @@ class Cost(Limits):
 
     sql: str
     """A SQL expression that makes one number of all rows: aggregates of `label`, `score` and the training set's other
-    columns, as in `avg(case when label and score < 0.4 then 10 else 0 end)`."""
+    columns, as in `avg(case when label and score < 0.4 then 10 else 0 end)`; of several classes of `predicted` and
+    `probabilities`, too."""
 
     def check(self, model: Model, name: str, rows: DataFrame | None) -> None:
         """The expression is allowed, and makes a number of the training set's columns."""
         if rows is None:
             return
-        scored = rows.select("*", F.lit(0.5).alias("score"))
+        scored = rows.select("*", *[F.expr(_WOULD_BE[name]).alias(name) for name in TASKS[model.task].scored])
         try:
             kind = scored.agg(_number(self.sql, scored)).schema[0].dataType
             found = kind.simpleString()
@@ -56,6 +59,10 @@ def cost(candidate: Candidate, settings: Cost) -> Iterable[Found]:
     if value is None or math.isnan(value):
         raise NotJudgedError(f"the SQL gives no number of {count:,} rows of the holdout")
     yield settings.found(float(value), f"the SQL gives {value:.6g} on {count:,} rows of the holdout")
+
+
+_WOULD_BE = {"score": "0.5D", PREDICTED: "''", PROBABILITIES: "CAST(NULL AS MAP<STRING, DOUBLE>)"}
+"""Scored columns before anything is scored, in SQL."""
 
 
 def _number(sql: str, rows: DataFrame) -> Column:

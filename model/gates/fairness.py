@@ -15,7 +15,6 @@ from model.gates.columns import check_column
 from model.gates.gate import Found, NotJudgedError, Number, Settings, gate, number
 from model.gates.rows import holdout_metrics, split_of
 from model.split import HOLDOUT
-from model.tasks import TASKS
 
 
 class Fairness(Settings):
@@ -43,7 +42,7 @@ class Fairness(Settings):
 
     def check(self, model: Model, name: str, rows: DataFrame | None) -> None:
         """Scores are probabilities, and the column is there."""
-        if not TASKS[model.task].probability:
+        if model.task != "binary":
             raise model.error(
                 f"The gate {name!r} is for scores that are probabilities.", "gates", name,
                 found=f"task {model.task}", expected="task binary",

@@ -64,7 +64,7 @@ def _scorer(candidate: Candidate) -> Callable[[NDArray[np.float32]], object]:
     trees = candidate.artifact
     booster = xgb.Booster(params={"nthread": 1})
     booster.load_model(bytearray(trees.booster))
-    types, counted = trees.inputs.types, (0, trees.best_iteration + 1)
+    types, counted = trees.inputs.types, trees.rounds
 
     def score(numbers: NDArray[np.float32]) -> object:
         data = xgb.DMatrix(numbers, feature_types=types, enable_categorical=True, nthread=1)

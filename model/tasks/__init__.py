@@ -1,6 +1,6 @@
 """Kinds of label, each in a file of its own, known by the name that a model's `task` gives."""
 
-from model.tasks import binary, ranking, regression
+from model.tasks import binary, multiclass, ranking, regression
 from model.tasks.task import Metrics, Task
 
 TASKS = {
@@ -12,6 +12,16 @@ TASKS = {
         probability=True,
         metrics=binary.METRICS,
         evaluate=binary.evaluate,
+    ),
+    "multiclass": Task(
+        "multi:softprob",
+        "mlogloss",
+        "log_loss",
+        greater_is_better=False,
+        probability=True,
+        metrics=multiclass.METRICS,
+        evaluate=multiclass.evaluate,
+        scored=("score", multiclass.PREDICTED, multiclass.PROBABILITIES),
     ),
     "regression": Task(
         "reg:squarederror",

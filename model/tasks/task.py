@@ -32,4 +32,7 @@ class Task:
     """What `evaluate` tells beside `rows`."""
 
     evaluate: Callable[[DataFrame, str], dict[str, Metrics]]
-    """Metrics of rows with `label` and `score`, per value of the named column."""
+    """Metrics of rows with `label` and the columns of `scored`, per value of the named column."""
+
+    scored: tuple[str, ...] = ("score",)
+    """The columns that a row gets by being scored."""

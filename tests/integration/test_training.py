@@ -12,12 +12,14 @@ import yaml
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.errors import ModelError
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.report.curves import Step, calibration
 from model import score, train
 from model.fitting import native
 from model.inputs import Inputs
 from model.registry import champion, connect
+from model.serving import pyfunc
 from model.trainings import TRAININGS, page_of
 
 NIGHT = datetime(2013, 3, 11, tzinfo=UTC)
@@ -46,12 +48,23 @@ def rows(spark: SparkSession, task: str) -> DataFrame:
         carrier, origin = ("AA", "DL", "UA", None)[n % 4], ("EWR", "JFK")[n // 4 % 2]
         value = a - b + (carrier == "UA") + random.normal() * 0.5
         label = value if task == "regression" else float(value > 0)
+        if task == "multiclass":
+            label = "late" if value > 0.8 else "on time" if value > -0.6 else "early"
         made.append(
             (n, night, label, night + timedelta(hours=20), None if n % 9 == 0 else a, b, carrier, origin, f"c{n % 80}")
         )
-    schema = "id int, as_of timestamp, label double, label_known_at timestamp, x double, y double, carrier string, "
+    kind = "string" if task == "multiclass" else "double"
+    schema = f"id int, as_of timestamp, label {kind}, label_known_at timestamp, x double, y double, carrier string, "
     frame = spark.createDataFrame(made, schema + "origin string, customer string")
     return frame.withColumn("training_as_of", F.lit(NIGHT))
+
+
+def inputs_of(spark: SparkSession, task: str, night: datetime) -> DataFrame:
+    """What a night is scored on: the rows of the night before."""
+    tonight = rows(spark, task).where(F.col("as_of") == F.lit(night - timedelta(days=1)))
+    return tonight.drop("label", "label_known_at", "training_as_of").withColumns(
+        {"z": F.col("carrier") == "UA", "as_of": F.lit(night), "feature_versions": F.expr("map('x', 1L)")}
+    )
 
 
 @pytest.fixture
@@ -155,12 +168,7 @@ def test_numbers_and_rankings_are_learned_and_scored(
     (row,) = lakehouse.tables.read(TRAININGS).collect()
     metric, value = least
     assert row["metrics"]["holdout"][metric] > value
-    tonight = (
-        rows(spark, task).where(F.col("as_of") == F.lit(NIGHT - timedelta(days=1))).drop("label", "label_known_at")
-    )
-    asked = tonight.drop("training_as_of").withColumns(
-        {"z": F.col("carrier") == "UA", "as_of": F.lit(NIGHT), "feature_versions": F.expr("map('x', 1L)")}
-    )
+    asked = inputs_of(spark, task, NIGHT)
     lakehouse.tables.replace("gold.late_inputs", asked, slice_of={"as_of": [NIGHT]})
     score.run(lakehouse, lakehouse.config.models["late"], NIGHT)
     predictions = lakehouse.tables.read("gold.late_predictions").join(asked.select("id", "origin"), "id").collect()
@@ -177,6 +185,80 @@ def test_numbers_and_rankings_are_learned_and_scored(
             assert [found["rank"] for found in ranked] == [*range(1, 21)]
             assert [found["score"] for found in ranked] == sorted((found["score"] for found in ranked), reverse=True)
     assert "Predicted and actual" in page_of(lakehouse, "late", 1).read_text()
+
+
+def test_classes_are_learned_scored_compared_and_explained(make: Make, spark: SparkSession) -> None:
+    gates = {
+        "log_loss": {"max": 0.9}, "accuracy": {"min": 0.6}, "slices": {"min": 0.5, "metric": "accuracy", "rows": 5},
+        "champion": {"margin": 0.1}, "cost": {"sql": "avg(if(predicted = label, 0, 1))", "max": 0.4},
+    }  # fmt: skip
+    encode = {"carrier": "frequency", "origin": "one_hot"}
+    lakehouse = make(
+        task="multiclass", gates=gates, slices=["origin", "label"], split={"holdout": "3d", "validation": "2d"},
+        xgboost={"rounds": 12, "max_depth": 3, "early_stopping": 3, "encode": encode}, contributions=2,
+    )  # fmt: skip
+    model = lakehouse.config.models["late"]
+    for _ in range(2):  # the second is compared with the first
+        train.run(lakehouse, model, NIGHT)
+    last = lakehouse.tables.read(TRAININGS).orderBy(F.desc("version")).first()
+    assert last is not None
+    assert (last["version"], last["fate"]) == (2, "champion")
+    holdout = last["metrics"]["holdout"]
+    assert (holdout["rows"], holdout["classes"]) == (120.0, 3.0)
+    assert holdout["accuracy"] > 0.6
+    assert {(each["column"], each["value"]) for each in last["slices"]} == {
+        ("origin", "EWR"), ("origin", "JFK"), ("label", "early"), ("label", "late"), ("label", "on time"),
+    }  # fmt: skip
+    page = page_of(lakehouse, "late", 2).read_text()
+    assert "Calibration" in page
+    assert "ROC" not in page
+    asked = inputs_of(spark, "multiclass", NIGHT)
+    lakehouse.tables.replace("gold.late_inputs", asked, slice_of={"as_of": [NIGHT]})
+    score.run(lakehouse, model, NIGHT)
+    predictions = lakehouse.tables.read("gold.late_predictions").collect()
+    assert len(predictions) == 40
+    for row in predictions:
+        assert set(row["probabilities"]) == {"early", "late", "on time"}
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+        assert row["score"] == max(row["probabilities"].values()) == row["probabilities"][row["predicted"]]
+        assert len(row["contributions"]) == 2
+    assert len({row["predicted"] for row in predictions}) == 3
+    current = champion(lakehouse, model)
+    assert current is not None
+    served = pyfunc(lakehouse, model).predict(asked.toPandas())
+    by_id = {row["id"]: row["probabilities"] for row in predictions}
+    for each, shares in zip(asked.select("id").collect(), served.to_dict("records"), strict=True):
+        assert shares == by_id[each["id"]]
+
+
+def test_a_version_of_another_kind_of_label_does_not_score(make: Make, spark: SparkSession) -> None:
+    lakehouse = make()
+    train.run(lakehouse, lakehouse.config.models["late"], NIGHT)
+    changed = lakehouse.config.models["late"].model_copy(update={"task": "regression"})
+    lakehouse.tables.replace("gold.late_inputs", inputs_of(spark, "binary", NIGHT), slice_of={"as_of": [NIGHT]})
+    with pytest.raises(ModelError, match="Version 1 of late was trained for another kind of label") as raised:
+        score.run(lakehouse, changed, NIGHT)
+    assert (raised.value.found, raised.value.expected) == ("task binary", "task regression")
+
+
+def test_no_version_has_a_role_before_its_verdicts_are_on_record(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    lakehouse = make(gates={"auc": {"min": 0.5}})
+    model = lakehouse.config.models["late"]
+
+    def dying(*_: Any) -> None:
+        raise KeyboardInterrupt  # as by a signal, before the version becomes champion
+
+    monkeypatch.setattr(train, "settle", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train.run(lakehouse, model, NIGHT)
+    assert champion(lakehouse, model) is None
+    assert [row["gate"] for row in lakehouse.tables.read("ops.gates").collect()] == ["auc"]
+    assert [row["version"] for row in lakehouse.tables.read(TRAININGS).collect()] == [1]
+    monkeypatch.undo()
+    train.run(lakehouse, model, NIGHT)
+    current = champion(lakehouse, model)
+    assert current is not None
+    assert current.version == 2
 
 
 def test_a_search_is_logged_goes_on_where_it_was_and_ends(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ AT = datetime(2013, 3, 1, tzinfo=UTC)
 STEPS = (Step(0.1, 10, 0.0), Step(0.4, 10, 5.0), Step(0.9, 10, 10.0))
 FACTS = TrainingFacts(
     "flights", "late", "Will it be <late>?", 3, AT, AT, "refused", {"holdout": (AT, AT)},
-    {"holdout": {"auc": 0.68, "rows": 35.0, "log_loss": float("nan")}}, "auc", probability=True,
+    {"holdout": {"auc": 0.68, "rows": 35.0, "log_loss": float("nan")}}, "auc", "binary",
     gates=(GateRow("auc", 0.68, "at least 0.7", passed=False, why="auc is 0.68"),), steps=STEPS,
     slices=(SliceRow("origin", None, {"rows": 9.0}), SliceRow("origin", "A&B", {"rows": 26.0})),
     importance=(ImportanceRow("hour", 0.9, 0.4),), losses={"train": [0.7, 0.6], "validation": [0.7, 0.65]},
@@ -40,9 +40,9 @@ def test_page_says_what_failed_and_what_there_is_of_each_slice() -> None:
     assert not re.search(r"(src|href)=\"https?:", page)
 
 
-@pytest.mark.parametrize("probability", [True, False])
-def test_page_of_a_training_without_a_holdout_is_a_page(*, probability: bool) -> None:
-    page = render(replace(FACTS, probability=probability, metrics={}, steps=(), slices=(), importance=(), losses={}))
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_page_of_a_training_without_a_holdout_is_a_page(task: str) -> None:
+    page = render(replace(FACTS, task=task, metrics={}, steps=(), slices=(), importance=(), losses={}))
     assert "The model has no holdout" in page
 
 

@@ -37,6 +37,7 @@ def test_artifact_is_two_files_that_are_the_same_each_time(tmp_path: Path) -> No
         "best_iteration": 41,
         "inputs": {"names": ["carrier", "hour"], "categories": {"carrier": ["AA", "UA", "Ünï"]}, "encodings": {}},
         "about": TRAINED.about,
+        "classes": [],
     }
 
 

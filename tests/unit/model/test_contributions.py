@@ -9,6 +9,7 @@ import xgboost as xgb
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from model.artifact import Artifact
 from model.contributions import kept
 from model.inputs import Encoding, Inputs
 from model.predict import predict
@@ -17,6 +18,11 @@ NAMES = ("carrier", "late_rate", "hour")
 INPUTS = Inputs(NAMES, {"carrier": ("AA", "DL", "UA")})
 SCHEMA = "id int, carrier string, late_rate double, hour int"
 BEST = 6
+
+
+def of(booster: xgb.Booster, classes: tuple[str, ...] = ()) -> Artifact:
+    """The booster as a trained model."""
+    return Artifact("late", bytes(booster.save_raw("ubj")), BEST, INPUTS, {}, classes)
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +77,9 @@ def test_contributions_of_all_inputs_and_the_bias_add_up_to_the_margin(
         for n in range(60)
     ]
     frame = spark.createDataFrame(rows, SCHEMA).repartition(3)
-    scored = predict(frame, booster.save_raw("ubj"), BEST, INPUTS, keep=["id"], contributions=9)
+    scored = predict(frame, of(booster), keep=["id"], contributions=9)
     assert scored.columns == ["id", "score", "contributions", "bias"]
-    plain = {row["id"]: row["score"] for row in predict(frame, booster.save_raw("ubj"), BEST, INPUTS).collect()}
+    plain = {row["id"]: row["score"] for row in predict(frame, of(booster)).collect()}
     for row in scored.collect():
         assert sorted(each["input"] for each in row["contributions"]) == sorted(NAMES)
         sizes = [abs(each["contribution"]) for each in row["contributions"]]
@@ -89,13 +95,35 @@ def test_contributions_of_all_inputs_and_the_bias_add_up_to_the_margin(
 
 def test_some_contributions_are_the_largest_of_all(spark: SparkSession, booster: xgb.Booster) -> None:
     frame = spark.createDataFrame([(1, "DL", 0.9, 3), (2, None, None, None)], SCHEMA)
-    every = predict(frame, booster.save_raw("ubj"), BEST, INPUTS, contributions=3).orderBy("id").collect()
-    first = predict(frame, booster.save_raw("ubj"), BEST, INPUTS, contributions=1).orderBy("id").collect()
+    every = predict(frame, of(booster), contributions=3).orderBy("id").collect()
+    first = predict(frame, of(booster), contributions=1).orderBy("id").collect()
     assert [row["contributions"] for row in first] == [row["contributions"][:1] for row in every]
 
 
 def test_contributions_can_be_asked_for_by_sql(spark: SparkSession, booster: xgb.Booster) -> None:
     frame = spark.createDataFrame([(1, "DL", 0.9, 3)], SCHEMA)
-    scored = predict(frame, booster.save_raw("ubj"), BEST, INPUTS, contributions=2)
+    scored = predict(frame, of(booster), contributions=2)
     found = scored.select("id", F.inline("contributions")).where("contribution > 0").collect()
     assert [(row["id"], row["input"], row["value"]) for row in found] == [(1, "carrier", "DL"), (1, "late_rate", "0.9")]
+
+
+def test_contributions_of_several_classes_are_those_to_the_predicted_one(spark: SparkSession) -> None:
+    random = np.random.default_rng(5)
+    numbers = np.column_stack([random.integers(0, 3, 500), random.random(500), random.integers(0, 24, 500)])
+    labels = (numbers[:, 0] + numbers[:, 1] + numbers[:, 2] / 12 + random.random(500)).astype(int) % 4
+    data = xgb.DMatrix(numbers, labels, feature_types=INPUTS.types, enable_categorical=True, nthread=1)
+    asked = {"objective": "multi:softprob", "num_class": 4, "max_depth": 3, "seed": 1, "nthread": 1}
+    booster, classes = xgb.train(asked, data, 10), ("east", "north", "south", "west")
+    rows = [(n, ["AA", "DL", "UA"][n % 3], n / 60, n % 24) for n in range(60)]
+    frame = spark.createDataFrame(rows, SCHEMA)
+    scored = predict(frame, of(booster, classes), keep=["id"], contributions=3).orderBy("id").collect()
+    matrix = np.array([[n % 3, n / 60, n % 24] for n in range(60)])
+    given = xgb.DMatrix(matrix, feature_types=INPUTS.types, enable_categorical=True)
+    native = booster.predict(given, iteration_range=(0, BEST + 1)).astype(float)
+    margins = booster.predict(given, iteration_range=(0, BEST + 1), output_margin=True)
+    for row, shares, margin in zip(scored, native, margins, strict=True):
+        assert row["probabilities"] == dict(zip(classes, shares.tolist(), strict=True))
+        assert (row["score"], row["predicted"]) == (shares.max(), classes[int(shares.argmax())])
+        moved = row["bias"] + sum(each["contribution"] for each in row["contributions"])
+        assert moved == pytest.approx(margin[shares.argmax()], abs=1e-4)
+    assert {row["predicted"] for row in scored} > {"north"}

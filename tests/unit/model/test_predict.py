@@ -7,6 +7,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from assay.errors import ModelError
+from model.artifact import Artifact
 from model.inputs import Inputs
 from model.predict import check_scores, finite_count, predict
 
@@ -14,6 +15,11 @@ INPUTS = Inputs(("carrier", "late_rate", "hour"), {"carrier": ("AA", "DL", "UA")
 SCHEMA = "id int, carrier string, late_rate double, hour int"
 CODES = {"AA": 0.0, "DL": 1.0, "UA": 2.0}
 BEST = 6
+
+
+def of(booster: xgb.Booster) -> Artifact:
+    """The booster as a trained model."""
+    return Artifact("late", bytes(booster.save_raw("ubj")), BEST, INPUTS, {})
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def test_predict_equals_the_native_booster(spark: SparkSession, booster: xgb.Boo
         for n in range(300)
     ]  # fmt: skip
     frame = spark.createDataFrame(rows, SCHEMA).repartition(3)
-    scored = predict(frame, booster.save_raw("ubj"), BEST, INPUTS)
+    scored = predict(frame, of(booster))
     assert scored.columns == ["id", "carrier", "late_rate", "hour", "score"]
     matrix = np.array(
         [[CODES.get(c or "", np.nan), np.nan if r is None else r, np.nan if h is None else h] for _, c, r, h in rows]
@@ -51,7 +57,7 @@ def test_predict_equals_the_native_booster(spark: SparkSession, booster: xgb.Boo
 
 
 def test_predict_of_no_rows_is_no_rows(spark: SparkSession, booster: xgb.Booster) -> None:
-    scored = predict(spark.createDataFrame([], SCHEMA), booster.save_raw("ubj"), BEST, INPUTS)
+    scored = predict(spark.createDataFrame([], SCHEMA), of(booster))
     assert scored.collect() == []
 
 
@@ -74,14 +80,14 @@ def test_check_scores_refuses_anything_but_one_score_each() -> None:
 
 def test_predict_keeps_the_columns_that_are_asked_for(spark: SparkSession, booster: xgb.Booster) -> None:
     frame = spark.createDataFrame([(1, "AA", 0.5, 3)], SCHEMA)
-    scored = predict(frame, booster.save_raw("ubj"), BEST, INPUTS, keep=["id"])
+    scored = predict(frame, of(booster), keep=["id"])
     assert scored.columns == ["id", "score"]
-    assert scored.collect()[0]["score"] == predict(frame, booster.save_raw("ubj"), BEST, INPUTS).collect()[0]["score"]
+    assert scored.collect()[0]["score"] == predict(frame, of(booster)).collect()[0]["score"]
 
 
 def test_an_infinite_input_has_no_score(spark: SparkSession, booster: xgb.Booster) -> None:
     rows = [(1, "AA", float("inf"), 3), (2, "AA", 1e39, 3), (3, "AA", float("nan"), 3), (4, "AA", None, 3)]
-    scored = predict(spark.createDataFrame(rows, SCHEMA), booster.save_raw("ubj"), BEST, INPUTS, contributions=1)
+    scored = predict(spark.createDataFrame(rows, SCHEMA), of(booster), contributions=1)
     scores = [row["score"] for row in scored.orderBy("id").collect()]
     assert [np.isnan(score) for score in scores] == [True, True, False, False]
     assert scores[2] == scores[3]
@@ -95,4 +101,6 @@ def test_a_number_is_seen_as_xgboost_sees_it_in_training(spark: SparkSession, nu
     made = xgb.train({"objective": "binary:logistic", "max_depth": 1, "min_child_weight": 0, "nthread": 1}, data, 1)
     native = made.predict(xgb.DMatrix(np.array([[number]]), nthread=1))
     frame = spark.createDataFrame([(number,)], "x double")
-    assert predict(frame, made.save_raw("ubj"), 0, Inputs(("x",), {})).collect()[0]["score"] == float(native[0])
+    assert predict(frame, Artifact("x", bytes(made.save_raw("ubj")), 0, Inputs(("x",), {}), {})).collect()[0][
+        "score"
+    ] == float(native[0])

@@ -1,6 +1,7 @@
 """The file that MLflow serves does to a row what the pipeline does to it, column by column and score by score."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from pyspark.sql import SparkSession
 from model.artifact import Artifact, hashes
 from model.inputs import Encoding, Inputs
 from model.predict import predict
+from model.registration import signature
 from model.served import Served, columns
 
 SCHEMA = (
@@ -119,10 +121,25 @@ def trained() -> Artifact:
 
 
 def test_scores_are_those_of_the_pipeline(frame: Any, trained: Artifact, tmp_path: Any) -> None:
-    scored = predict(frame, trained.booster, trained.best_iteration, trained.inputs).toPandas()
+    scored = predict(frame, trained).toPandas()
     found = served(tmp_path, trained).predict(None, frame.toPandas())
     np.testing.assert_array_equal(found, scored["score"].to_numpy())
     assert len(set(found)) > 2
+
+
+def test_probabilities_of_classes_are_those_of_the_pipeline(frame: Any, tmp_path: Any) -> None:
+    random = np.random.default_rng(3)
+    matrix = np.column_stack([random.random(400), random.integers(0, 24, 400)])
+    label = (matrix[:, 0] * 2 + matrix[:, 1] / 12 + random.random(400)).astype(int) % 3
+    booster = xgb.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, xgb.DMatrix(matrix, label), 8)
+    made = replace(artifact(("late", "hour_q"), {}, bytes(booster.save_raw("ubj"))), classes=("few", "many", "none"))
+    scored = predict(frame, made).toPandas()
+    found = served(tmp_path, made).predict(None, frame.toPandas())
+    assert isinstance(found, pd.DataFrame)
+    assert [*found.columns] == ["few", "many", "none"]
+    assert found.to_dict("records") == [dict(each) for each in scored["probabilities"]]
+    assert [*found.idxmax(axis=1)] == [*scored["predicted"]]
+    assert [one.name for one in signature(made).outputs] == ["few", "many", "none"]
 
 
 @pytest.mark.parametrize("name", ["trees.ubj", "recipe.json"])

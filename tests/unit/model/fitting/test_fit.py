@@ -13,14 +13,16 @@ from pyspark.sql import functions as F
 
 from assay.config.model import Model
 from assay.errors import ModelError
+from model.artifact import Artifact
 from model.fitting import native
 from model.fitting.fit import fit_trees
 from model.fitting.fitted import Fitted
-from model.fitting.rows import check_learnable, prepared
+from model.fitting.rows import check_learnable, classes_of, prepared
 from model.inputs import Inputs, fit
+from model.predict import predict
 
 NIGHT = datetime(2013, 3, 1, tzinfo=UTC)
-TASKS = ("binary", "regression", "ranking")
+TASKS = ("binary", "multiclass", "regression", "ranking")
 
 
 def model(task: str = "binary", **changes: Any) -> Model:
@@ -64,7 +66,13 @@ def rows(spark: SparkSession) -> DataFrame:
 
 
 def labelled(rows: DataFrame, task: str) -> DataFrame:
-    labels = {"binary": F.col("value") > 0, "regression": F.col("value"), "ranking": (F.col("value") > 0).cast("int")}
+    classes = F.when(F.col("value") > 0.7, "high").when(F.col("value") > -0.7, "middle").otherwise("low")
+    labels = {
+        "binary": F.col("value") > 0,
+        "multiclass": classes,
+        "regression": F.col("value"),
+        "ranking": (F.col("value") > 0).cast("int"),
+    }
     return rows.withColumn("label", labels[task])
 
 
@@ -129,10 +137,8 @@ def test_balance_weighs_positives_by_their_rarity(rows: DataFrame) -> None:
 
 
 def mean_score(booster: bytes, parts: DataFrame) -> float:
-    from model.predict import predict
-
     inputs = Inputs(("kind", "x", "y"), {"kind": ("a", "b", "c")})
-    return float(predict(parts, booster, 7, inputs).agg(F.avg("score")).collect()[0][0])
+    return float(predict(parts, Artifact("late", booster, 7, inputs, {})).agg(F.avg("score")).collect()[0][0])
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -140,7 +146,9 @@ def test_workers_get_rows_evenly_and_groups_whole(rows: DataFrame, task: str) ->
     asked = model(task, xgboost={"rounds": 4, "workers": 2})
     parts = labelled(rows, task)
     inputs = fit(parts, ["x", "y"], asked.xgboost)
-    frame = prepared(parts, asked, inputs).repartition(2, "group" if task == "ranking" else "order")
+    frame = prepared(parts, asked, inputs, classes_of(parts, asked)).repartition(
+        2, "group" if task == "ranking" else "order"
+    )
     counted = frame.groupBy(F.spark_partition_id().alias("part")).count().collect()
     least, most = sorted(row["count"] for row in counted)
     assert least + most == 1000
@@ -194,3 +202,31 @@ def test_what_cannot_be_learned_from_is_refused(
 def test_a_weight_that_is_no_column_is_refused(rows: DataFrame) -> None:
     with pytest.raises(ModelError, match="has no weight"):
         check_learnable(labelled(rows, "binary"), model(weight="wait"), "gold.late_training")
+
+
+def test_a_class_that_only_validation_has_is_not_learned(rows: DataFrame) -> None:
+    parts = labelled(rows, "multiclass")
+    new = parts.withColumn(
+        "label", F.when((F.col("split") == "validation") & (F.col("id") % 2 == 0), "new").otherwise(F.col("label"))
+    )
+    asked = model("multiclass", split={"holdout": "1d", "validation": "1d"})
+    found = trees(new, asked)
+    assert found.classes == ("high", "low", "middle")
+    without = new.where("label <> 'new'")
+    assert trees(without, asked).booster == found.booster
+    inputs = fit(new, ["x", "y"], asked.xgboost)
+    assert prepared(new, asked, inputs, found.classes).count() == without.count()
+
+
+@pytest.mark.parametrize(
+    ("label", "found"),
+    [
+        ("if(value > 0, 'yes', 'no')", "2 classes in the training range: no, yes"),
+        ("cast(id as string)", "101 or more classes in the training range: "),
+    ],
+)
+def test_too_few_and_too_many_classes_are_refused(rows: DataFrame, label: str, found: str) -> None:
+    with pytest.raises(ModelError, match="late cannot learn from its training set") as raised:
+        trees(rows.withColumn("label", F.expr(label)), model("multiclass"))
+    assert str(raised.value.found).startswith(found)
+    assert "task: binary" in str(raised.value.expected)

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import types as T
 
 from assay.config.model import Model
 from model.artifact import Artifact
@@ -44,10 +45,9 @@ def new_candidate(spark: SparkSession) -> NewCandidate:
         inputs: DataFrame | None = None,
         **model: Any,
     ) -> Candidate:
-        names = [column.split()[0] for column in schema.split(",")]
-        if "split" not in names:
+        if "split" not in T.StructType.fromDDL(schema).names:
             rows, schema = [(*row, "holdout") for row in rows], f"{schema}, split string"
-        at = [column.split()[0] for column in schema.split(",")].index("split")
+        at = T.StructType.fromDDL(schema).names.index("split")
         counts = Counter(str(row[at]) for row in rows)
         frame = spark.createDataFrame([tuple(row) for row in rows], schema)
         asked = Model.model_validate({**MODEL, "gates": {}, **model})

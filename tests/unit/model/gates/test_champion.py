@@ -130,3 +130,42 @@ def test_champion_of_a_ranking_draws_what_is_ranked_together(new_candidate: NewC
     assert found.passed
     assert found.why.startswith("ndcg 0.")
     assert "on the same 50 groups: " in found.why
+
+
+def test_champion_compares_models_of_several_classes(new_candidate: NewCandidate) -> None:
+    classes, labels = ("a", "b", "c"), (HOURS * 3).astype(int)
+    data = xgb.DMatrix(HOURS.reshape(-1, 1), labels, nthread=1)
+    booster = xgb.train({"objective": "multi:softprob", "num_class": 3, "max_depth": 1, "nthread": 1}, data, 2)
+    their = Artifact("late", bytes(booster.save_raw("ubj")), 1, Inputs(("hour",), {}), {}, classes)
+    shares = np.tile([0.2, 0.5, 0.3], (400, 1))
+    schema = "id int, as_of string, hour double, label string, score double, predicted string, probabilities map<string, double>"
+    given = [
+        (
+            n,
+            "2013-03-01",
+            float(HOURS[n]),
+            classes[labels[n]],
+            0.5,
+            "b",
+            dict(zip(classes, shares[n].tolist(), strict=True)),
+        )
+        for n in range(400)
+    ]
+    gates = {"champion": {"margin": 0.05}, "champion.right": {"margin": 1, "metric": "accuracy"}}
+    current = replace(GOOD, artifact=their)
+    found = judge(new_candidate(given, schema, task="multiclass", gates=gates, champion=current))
+    theirs = booster.predict(data).astype(float)
+    behind = -np.log(shares[np.arange(400), labels]).mean() + np.log(theirs[np.arange(400), labels]).mean()
+    assert behind > 0.1
+    assert [each.passed for each in found] == [False, True]
+    assert found[0].value == pytest.approx(-behind, abs=1e-6)
+    worse = (theirs.argmax(axis=1) == labels).mean() - (labels == 1).mean()
+    assert found[1].value == pytest.approx(-worse)
+
+
+def test_champion_of_another_kind_of_label_cannot_be_compared_with(new_candidate: NewCandidate) -> None:
+    other = replace(GOOD, artifact=replace(GOOD.artifact, about={"task": "regression"}))
+    (found,) = judge(new_candidate(rows(SCORES), SCHEMA, gates={"champion": {"margin": 0}}, champion=other))
+    assert (found.passed, found.why) == (
+        False, "cannot be judged: version 3 was trained for another kind of label, regression",
+    )  # fmt: skip
