@@ -49,6 +49,7 @@ EMBEDDED = {
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",  # what trees score fastest at once
     "spark.scheduler.mode": "FAIR",
     # A night asks hundreds of small questions. Planning again after every shuffle, and compiling every plan as a
     # whole, costs more than it saves; what is compiled is kept for the next night, of which Spark would keep 100.

@@ -4,7 +4,8 @@
 one run, on the same table and with the same trees:
 
 - native: one process reads the table's Parquet files, `inplace_predict` with a thread per core, writes Parquet.
-- assay: `model.predict` and a write of the night's slice through `assay.tables`.
+- assay: as the stage `score` does it: rows are counted, scored and held, all keys and scores checked, and the night's
+  slice is replaced.
 - spark_udf: `mlflow.pyfunc.spark_udf`, written as Delta.
 - xgboost.spark: its model's `transform`, written as Delta.
 
@@ -38,12 +39,14 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from assay.config import Model
 from assay.config.environment import Environment, Spark
 from assay.session import compiled, session
 from assay.tables import Tables
 from model.artifact import Artifact
 from model.inputs import Inputs
 from model.predict import predict
+from model.score import write
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
 COLUMNS = [f"x{n}" for n in range(30)]
@@ -52,6 +55,12 @@ CORES = len(os.sched_getaffinity(0))
 INPUTS = "gold.meter_inputs"
 KEPT = ["id", "as_of"]
 BATCH, SAMPLE = 100_000, 50_000
+
+
+MODEL = Model.model_validate({
+    "name": "meter", "description": "d", "spine": {"train": "select 1", "score": "select 1"}, "key": ["id"],
+    "features": {}, "split": {"holdout": "1d"}, "train": {"every": "1d", "window": "7d"}, "gates": {},
+})  # fmt: skip
 
 
 def made(spark: SparkSession, rows: int) -> DataFrame:
@@ -75,7 +84,7 @@ def trained(sample: DataFrame) -> Any:
     rows = sample.select(*COLUMNS, F.coalesce(label, F.lit(0)).alias("label")).coalesce(1)
     estimator = SparkXGBClassifier(
         features_col=COLUMNS, label_col="label", num_workers=1, n_estimators=TREES, max_depth=DEPTH, tree_method="hist",
-        random_state=7, verbosity=0,
+        random_state=7, verbosity=0, verbose=False,
     )  # fmt: skip
     return estimator.fit(rows)
 
@@ -104,8 +113,11 @@ def native(tables: Tables, booster: bytes, to: str) -> None:
 def assay(tables: Tables, booster: bytes, to: str) -> None:
     """As a night is scored."""
     trained = Artifact("meter", booster, TREES - 1, Inputs(tuple(COLUMNS), {}), {})
-    scored = predict(tables.read(INPUTS), trained, keep=KEPT)
-    tables.replace(to, scored, slice_of={"as_of": [NIGHT]}, evolve=True)
+    inputs = tables.read(INPUTS).where(F.col("as_of") == F.lit(NIGHT))
+    slice_of = {"as_of": [NIGHT], "role": ["champion"]}
+    told = {"role": F.lit("champion"), "model_version": F.lit(1), "model_sha256": F.lit(trained.sha256)}
+    model = MODEL.model_copy(update={"name": to.partition(".")[2].removesuffix("_predictions")})
+    write(tables, model, predict(inputs, trained, keep=KEPT), told, asked=inputs.count(), slice_of=slice_of)
 
 
 def spark_udf(tables: Tables, model: str, to: str) -> None:
@@ -126,7 +138,7 @@ def transform(tables: Tables, model: Any, to: str) -> None:
 
 @contextmanager
 def quiet(spark: SparkSession) -> Iterator[None]:
-    """Warnings of the libraries to themselves, and plans compiled as Spark does by default."""
+    """Warnings of the libraries to themselves, and plans compiled as Spark does by default, for all ways alike."""
     for name in ("mlflow", "XGBoost-PySpark"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings(), compiled(spark):
@@ -177,10 +189,10 @@ def measured(spark: SparkSession, rows: int, turns: int) -> dict[str, dict[str, 
         best: dict[str, dict[str, float]] = {}
         for turn in range(turns):
             for at, (name, way) in enumerate(ways.items()):
-                to = f"gold.scores_{turn}_{at}"
+                to = f"gold.scores_{turn}_{at}_predictions"
                 found = timed(partial(way, to))
                 if at:
-                    check(tables, name, to, f"gold.scores_{turn}_0", rows)
+                    check(tables, name, to, f"gold.scores_{turn}_0_predictions", rows)
                 if name not in best or found["seconds"] < best[name]["seconds"]:
                     best[name] = found
         return best

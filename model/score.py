@@ -6,6 +6,7 @@ it is, so whatever stops a run leaves the predictions of before as they were.
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
@@ -18,8 +19,9 @@ from assay.frames import only_row
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
+from assay.session import compiled
 from assay.stages import run_stage
-from assay.tables import quoted
+from assay.tables import Commit, Tables, quoted
 from model.contributions import FIELDS as CONTRIBUTIONS
 from model.predict import check_scores, finite_count, predict
 from model.registry import CHALLENGER, CHAMPION, Registered, aliases, challenger, champion
@@ -27,6 +29,8 @@ from model.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 
+MANY = 100_000
+"""Rows from which on it pays to have the plan compiled as a whole."""
 FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""
 
@@ -100,38 +104,72 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
             found="no row of this night", expected="the rows of spine.score",
             do="see whether the sources of the spine have arrived; predictions of other nights are as they were",
         )  # fmt: skip
-    loaded, names = scorer.artifact, [*model.key, "as_of"]
-    kept = [*names, *(name for name in model.rank_within if name not in names)]
-    scored = predict(inputs, loaded, keep=kept, contributions=model.contributions)
-    scored = scored.select(
-        *map(quoted, names),
-        *TASKS[model.task].scored,
-        *_rank(model),
-        *(field.name for field in CONTRIBUTIONS if model.contributions),
-        F.lit(scorer.role).alias("role"),
-        F.lit(model.name).alias("model"),
-        F.lit(scorer.version).alias("model_version"),
-        F.lit(loaded.sha256).alias("model_sha256"),
-        F.lit(version).cast("bigint").alias("inputs_version"),
-        _map(given["versions"]).alias(FEATURE_VERSIONS),
-        F.lit(outcome.run_id).alias("run_id"),
-    ).persist()  # fmt: skip
-    try:
-        row = only_row(
-            scored.agg(
-                F.count("*").alias("rows"),
-                F.count_distinct(F.struct(*model.key)).alias("keys"),
-                finite_count(probability=TASKS[model.task].probability).alias("finite"),
-            )
-        )
-        check_scores(model.name, row["rows"], row["keys"], row["finite"], asked=given["rows"])
-        empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
-        slice_of: Mapping[str, Sequence[object]] = {"as_of": [outcome.as_of], "role": [scorer.role]}
-        commit = lakehouse.tables.replace(table, scored, slice_of=slice_of, evolve=True, empty=empty)
-    finally:
-        scored.unpersist()
+    loaded = scorer.artifact
+    kept = dict.fromkeys([*model.key, "as_of", *model.rank_within])
+    scored = predict(inputs, loaded, keep=[*kept], contributions=model.contributions)
+    told = {
+        "role": F.lit(scorer.role),
+        "model": F.lit(model.name),
+        "model_version": F.lit(scorer.version),
+        "model_sha256": F.lit(loaded.sha256),
+        "inputs_version": F.lit(version).cast("bigint"),
+        FEATURE_VERSIONS: _map(given["versions"]),
+        "run_id": F.lit(outcome.run_id),
+    }
+    slice_of: Mapping[str, Sequence[object]] = {"as_of": [outcome.as_of], "role": [scorer.role]}
+    empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
+    commit = write(lakehouse.tables, model, scored, told, asked=given["rows"], slice_of=slice_of, empty=empty)
     outcome.measure(model.name, rows=commit.rows, version=scorer.version)
     outcome.targets.append(Target(model.name, key, table, commit.version))
+
+
+def write(
+    tables: Tables, model: Model, scored: DataFrame, told: Mapping[str, Column], *, asked: int,
+    slice_of: Mapping[str, Sequence[object]], empty: bool = False,
+) -> Commit:  # fmt: skip
+    """Replace a slice of a model's predictions, once every row that was asked for is known to have one finite score.
+
+    Args:
+        tables: Where the predictions lie.
+        model: The model.
+        scored: The scored rows, with the model's key.
+        told: What else is written with each row: column -> value.
+        asked: How many rows there are to be.
+        slice_of: The slice.
+        empty: Whether the slice is known to hold nothing yet.
+
+    Raises:
+        ModelError: A row, a key or a score is missing, or is there twice.
+    """
+    with compiled(tables.spark) if asked >= MANY else nullcontext():
+        held = scored.persist()
+        try:
+            key = [F.col(quoted(name)) for name in model.key]
+            finite = finite_count(probability=TASKS[model.task].probability)
+            row = only_row(
+                held.agg(
+                    F.count("*").alias("rows"),
+                    F.count_distinct(F.xxhash64(*key)).alias(
+                        "keys"
+                    ),  # as many hashes as rows: as many keys, sooner told
+                    finite.alias("finite"),
+                )
+            )
+            keys = row["keys"]
+            if keys < row["rows"]:
+                keys = only_row(held.agg(F.count_distinct(F.struct(*key)).alias("keys")))["keys"]
+            check_scores(model.name, row["rows"], keys, row["finite"], asked=asked)
+            columns = [
+                *map(quoted, dict.fromkeys([*model.key, "as_of"])),
+                *TASKS[model.task].scored,
+                *_rank(model),
+                *(field.name for field in CONTRIBUTIONS if model.contributions),
+                *(value.alias(name) for name, value in told.items()),
+            ]
+            table = f"gold.{model.name}_predictions"
+            return tables.replace(table, held.select(*columns), slice_of=slice_of, evolve=True, empty=empty)
+        finally:
+            held.unpersist()
 
 
 def _rank(model: Model) -> list[Column]:

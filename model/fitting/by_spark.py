@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from assay.config import Model
-from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, learned_columns
+from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, in_order, learned_columns
 from model.inputs import Inputs
 
 
@@ -22,7 +22,7 @@ def fit(
     one worker. One worker's rows are in the same order whenever they are read, so its trees are the same.
     """
     dealt = rows.repartition(model.xgboost.workers, GROUP if model.rank_within else "order")
-    ordered = dealt.sortWithinPartitions("order").select(*learned_columns(model, inputs)).persist()
+    ordered = dealt.sortWithinPartitions(*in_order(dealt)).select(*learned_columns(model, inputs)).persist()
     try:
         with _one_arrow_batch(rows.sparkSession, model), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # xgboost.spark warns of its own use of Spark's API

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from assay.config import Model
-from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, learned_columns
+from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, in_order, learned_columns
 from model.inputs import Inputs
 
 BATCH_ROWS = 500_000
@@ -67,9 +68,24 @@ def boost(
 
 def _write(rows: DataFrame, model: Model, inputs: Inputs, folder: Path) -> list[Path]:
     """Rows in their order, in files whose names have the same order: however many there are, together they are one."""
-    ordered = rows.orderBy("order").select(*learned_columns(model, inputs))
-    ordered.write.option("compression", "uncompressed").parquet(folder.as_uri())
+    ordered = _in_one_order(rows, model).select(*learned_columns(model, inputs))
+    plain = {"compression": "uncompressed", "parquet.enable.dictionary": "false"}  # read soon, by this process alone
+    ordered.write.options(**plain).parquet(folder.as_uri())
     return sorted(folder.glob("part-*"))
+
+
+def _in_one_order(rows: DataFrame, model: Model) -> DataFrame:
+    """Rows in order over all partitions, each with about as many.
+
+    The order begins with a hash, so its value says which partition a row belongs to: Spark need not look at the rows
+    beforehand, as it does to sort them. What is ranked together goes by its number instead.
+    """
+    if model.rank_within:
+        return rows.orderBy(*in_order(rows))
+    count = rows.sparkSession.sparkContext.defaultParallelism
+    place = F.floor((F.col("order.o0").cast("double") / 2.0**64 + 0.5) * count)
+    dealt = rows.repartitionById(count, F.least(place, F.lit(count - 1)).cast("int"))
+    return dealt.sortWithinPartitions(*in_order(dealt))
 
 
 def _matrix(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from assay.config import Model
@@ -47,7 +47,13 @@ def prepared(parts: DataFrame, model: Model, inputs: Inputs, classes: Sequence[s
         rows = _numbered(rows, [*model.rank_within, "as_of"])
         told.append(F.col("__group").alias(GROUP))
         order = [F.col("__group"), *order]
-    return rows.select(*numbers, *told, F.struct(*order).alias("order"))
+    fields = [column.alias(f"o{n}") for n, column in enumerate(order)]
+    return rows.select(*numbers, *told, F.struct(*fields).alias("order"))
+
+
+def in_order(rows: DataFrame) -> list[Column]:
+    """What prepared rows are sorted by: each field by itself, which Spark sorts faster than a struct."""
+    return [F.col(f"order.{name}") for name in rows.select("order.*").columns]
 
 
 def classes_of(parts: DataFrame, model: Model) -> tuple[str, ...]:

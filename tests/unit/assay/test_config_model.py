@@ -83,6 +83,9 @@ def test_model_that_is_wrong_is_refused_at_its_line(tmp_path: Path, old: str, ne
         ("task: ranking", "Value error, rank_within goes with task: ranking, which needs it"),
         ("rank_within: [origin]", "Value error, rank_within goes with task: ranking, which needs it"),
         ("task: regression\nxgboost: {balance: true}", "Value error, xgboost.balance goes with task: binary"),
+        ("task: multiclass\nxgboost: {balance: true}", "Value error, xgboost.balance goes with task: binary"),
+        ("task: multiclass\nxgboost: {monotone: [hour]}", "of several classes there is none to raise"),
+        ("task: multiclass\nxgboost: {encode: {dest: target}}", "takes the mean of the label; classes have none"),
         (
             "tune: {trials: 9, search: {eta: {low: 0.3, high: 0.1}}}",
             "search.eta goes from a low to a higher value, above 0 where it is log",

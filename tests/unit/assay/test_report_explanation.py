@@ -110,6 +110,24 @@ def test_a_number_that_is_no_probability_is_told_as_it_is() -> None:
     assert "this row 12.5" in re.findall(r">([^<]*)</text>", page)
 
 
+def test_of_several_classes_the_predicted_one_is_explained_and_all_are_told() -> None:
+    shares = {"early": 0.1, "l<te": 0.7, "on time": 0.2}
+    of_classes = replace(PREDICTION, score=0.7, margin=1.5, bias=0.625, predicted="l<te", probabilities=shares)
+    page = render_explanation(replace(EXPLANATION, predictions=(of_classes,)))
+    for words in (
+        "Score 0.700 for l&lt;te by version 3", "Margin of l&lt;te 1.5: 0.625 when nothing is known",
+        "Probabilities: l&lt;te 0.700, on time 0.200, early 0.100.", "this row 1.5",
+    ):  # fmt: skip
+        assert words in page, words
+    assert "l<te" not in page
+    lines = as_lines(replace(EXPLANATION, predictions=(of_classes,)))
+    for line in (
+        "Score 0.7 for l<te by version 3, champion, run r1", "  l<te 0.7, on time 0.2, early 0.1",
+        "  margin of l<te 1.5 = 0.625 when nothing is known +0.875 by the inputs",
+    ):  # fmt: skip
+        assert line in [each.replace("0.700", "0.7").replace("0.200", "0.2").replace("0.100", "0.1") for each in lines]
+
+
 @pytest.mark.parametrize(
     ("facts", "standing"),
     [

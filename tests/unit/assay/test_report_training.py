@@ -3,13 +3,14 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from assay.report.curves import Step, losses, precision_recall, roc
+from assay.report.curves import MOST_INPUTS, Step, importance, losses, precision_recall, roc
 from assay.report.night import GateRow
 from assay.report.plots import NO_CHART
-from assay.report.training import ImportanceRow, SliceRow, TrainingFacts, render
+from assay.report.training import ImportanceRow, SliceRow, TrainingFacts, figures, render
 
 AT = datetime(2013, 3, 1, tzinfo=UTC)
 STEPS = (Step(0.1, 10, 0.0), Step(0.4, 10, 5.0), Step(0.9, 10, 10.0))
@@ -67,3 +68,28 @@ def test_curves_of_one_class_or_of_nothing_are_none() -> None:
     assert roc((Step(0.1, 10, 0.0),)) == roc((Step(0.1, 10, 10.0),)) == NO_CHART
     assert precision_recall((Step(0.1, 10, 0.0),)) == NO_CHART
     assert losses({"train": []}) == NO_CHART
+
+
+@pytest.mark.parametrize(
+    ("task", "names"),
+    [
+        ("binary", {"roc", "precision_recall", "calibration", "losses", "importance"}),
+        ("multiclass", {"calibration", "losses", "importance"}),
+        ("ranking", {"predicted", "losses", "importance"}),
+    ],
+)
+def test_figures_are_files_of_their_own(task: str, names: set[str]) -> None:
+    found = figures(replace(FACTS, task=task))
+    assert found.keys() == names
+    for figure in found.values():
+        svg = ET.fromstring(figure)  # noqa: S314
+        assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "--blue" in (svg[0].text or "")
+
+
+def test_importance_has_a_bar_for_each_of_the_first_inputs() -> None:
+    svg = ET.fromstring(importance([(f"x{n}", 1 / (n + 1)) for n in range(MOST_INPUTS + 2)]))  # noqa: S314
+    widths = [float(bar.get("width", "")) for bar in svg.iter("rect")]
+    assert len(widths) == MOST_INPUTS
+    assert widths[0] == pytest.approx(2 * widths[1], abs=0.02)
+    assert importance([("x", 0.0)]) == importance([]) == NO_CHART
