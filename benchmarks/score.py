@@ -4,6 +4,7 @@
 one run, on the same table and with the same trees:
 
 - native: one process reads the table's Parquet files, `inplace_predict` with a thread per core, writes Parquet.
+- predict: `model.predict`, written as Delta.
 - assay: as the stage `score` does it: rows are counted, scored and held, all keys and scores checked, and the night's
   slice is replaced.
 - spark_udf: `mlflow.pyfunc.spark_udf`, written as Delta.
@@ -110,9 +111,20 @@ def native(tables: Tables, booster: bytes, to: str) -> None:
                 writer.write_batch(pa.RecordBatch.from_arrays([batch["id"], scores], schema=schema))
 
 
+def trained_of(booster: bytes) -> Artifact:
+    """The trees as assay has them."""
+    return Artifact("meter", booster, TREES - 1, Inputs(tuple(COLUMNS), {}), {})
+
+
+def predicted(tables: Tables, booster: bytes, to: str) -> None:
+    """Scores, and no question asked."""
+    scored = predict(tables.read(INPUTS), trained_of(booster), keep=KEPT)
+    tables.replace(to, scored, slice_of={"as_of": [NIGHT]}, evolve=True)
+
+
 def assay(tables: Tables, booster: bytes, to: str) -> None:
     """As a night is scored."""
-    trained = Artifact("meter", booster, TREES - 1, Inputs(tuple(COLUMNS), {}), {})
+    trained = trained_of(booster)
     inputs = tables.read(INPUTS).where(F.col("as_of") == F.lit(NIGHT))
     slice_of = {"as_of": [NIGHT], "role": ["champion"]}
     told = {"role": F.lit("champion"), "model_version": F.lit(1), "model_sha256": F.lit(trained.sha256)}
@@ -182,6 +194,7 @@ def measured(spark: SparkSession, rows: int, turns: int) -> dict[str, dict[str, 
         mlflow.xgboost.save_model(model.get_booster(), saved, pip_requirements=["xgboost"], model_format="ubj")
         ways: dict[str, Callable[[str], None]] = {
             "native": partial(native, tables, booster),
+            "predict": partial(predicted, tables, booster),
             "assay": partial(assay, tables, booster),
             "spark_udf": partial(spark_udf, tables, saved),
             "xgboost.spark": partial(transform, tables, model),
@@ -216,7 +229,8 @@ def main() -> None:
         )
     ratios = {
         f"{one} / {other}{of}": round(found[one][unit] / found[other][unit], 2)
-        for one, other in (("native", "assay"), ("spark_udf", "assay"), ("xgboost.spark", "assay"))
+        for other in ("predict", "assay")
+        for one in ("native", "spark_udf", "xgboost.spark")
         for unit, of in (("seconds", ""), ("cpu_seconds", ", CPU"))
     }
     print(json.dumps({"rows": rows, "load": os.getloadavg()[0], **found, "ratios": ratios}))
