@@ -126,7 +126,7 @@ def assay(tables: Tables, booster: bytes, to: str) -> None:
     """As a night is scored."""
     trained = trained_of(booster)
     inputs = tables.read(INPUTS).where(F.col("as_of") == F.lit(NIGHT))
-    slice_of = {"as_of": [NIGHT], "role": ["champion"]}
+    slice_of: dict[str, list[object]] = {"as_of": [NIGHT], "role": ["champion"]}
     told = {"role": F.lit("champion"), "model_version": F.lit(1), "model_sha256": F.lit(trained.sha256)}
     model = MODEL.model_copy(update={"name": to.partition(".")[2].removesuffix("_predictions")})
     write(tables, model, predict(inputs, trained, keep=KEPT), told, asked=inputs.count(), slice_of=slice_of)

@@ -20,7 +20,7 @@ from assay.ledger import Outcome
 from assay.redaction import without_login
 from assay.report import render
 from assay.report.collect import collect
-from assay.report.night import Challenge, ChallengeRow
+from assay.report.night import Challenge, ChallengeRow, ModelBlock
 from assay.stages import run_stage
 from jobs.common import night, open_from, show
 from jobs.compare import compared, told
@@ -56,16 +56,23 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
         links = {"Data Docs": Path(relpath(docs, path.parent)).as_posix()} if docs.exists() else {}
         if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
             links["MLflow"] = without_login(uri)[0]
-        facts = collect(lakehouse, as_of, outcome.run_id, links)
-        if facts.model and (version := facts.model.challenger) is not None:
-            model = lakehouse.config.models[facts.model.name]
-            facts = replace(facts, challenge=_challenge(lakehouse, model, version, as_of))
-        if facts.model and (trained := page_of(lakehouse, facts.model.name, int(facts.model.version))).exists():
-            facts = replace(facts, links={**links, "Training": trained.name})
-        path.write_text(render(facts), encoding="utf-8")
+        models = lakehouse.config.models
+        probabilities = {name for name, model in models.items() if TASKS[model.task].probability}
+        facts = collect(lakehouse, as_of, outcome.run_id, links, probabilities)
+        blocks = tuple(_with_rest(lakehouse, models[block.name], block, as_of) for block in facts.models)
+        path.write_text(render(replace(facts, models=blocks)), encoding="utf-8")
         outcome.notes.append(str(path))
 
     return run_stage(lakehouse, "report", as_of, work)
+
+
+def _with_rest(lakehouse: Lakehouse, model: Model, block: ModelBlock, as_of: datetime) -> ModelBlock:
+    """What the page says of a model, with its challenger's record and the page of its training."""
+    if block.version is not None and (trained := page_of(lakehouse, block.name, int(block.version))).exists():
+        block = replace(block, training_page=trained.name)
+    if block.challenger is not None:
+        block = replace(block, challenge=_challenge(lakehouse, model, block.challenger, as_of))
+    return block
 
 
 def _challenge(lakehouse: Lakehouse, model: Model, version: int, as_of: datetime) -> Challenge:

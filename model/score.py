@@ -149,9 +149,7 @@ def write(
             row = only_row(
                 held.agg(
                     F.count("*").alias("rows"),
-                    F.count_distinct(F.xxhash64(*key)).alias(
-                        "keys"
-                    ),  # as many hashes as rows: as many keys, sooner told
+                    F.count_distinct(F.xxhash64(*key)).alias("keys"),  # as many hashes as rows: as many keys
                     finite.alias("finite"),
                 )
             )
@@ -159,7 +157,7 @@ def write(
             if keys < row["rows"]:
                 keys = only_row(held.agg(F.count_distinct(F.struct(*key)).alias("keys")))["keys"]
             check_scores(model.name, row["rows"], keys, row["finite"], asked=asked)
-            columns = [
+            columns: list[Column | str] = [
                 *map(quoted, dict.fromkeys([*model.key, "as_of"])),
                 *TASKS[model.task].scored,
                 *_rank(model),

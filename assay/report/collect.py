@@ -1,26 +1,23 @@
 """Fill a night's report from the ledger and the tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay import ledger
-from assay.config import Model
 from assay.lakehouse import Lakehouse
+from assay.report.models import blocks, scores_of, trainings
 from assay.report.night import (
     AuditRow,
     CalibrationBin,
     FeatureRow,
-    GateRow,
     HistoryNight,
-    ModelBlock,
     NightQuality,
     NightReport,
-    Scores,
     StageRow,
 )
 from assay.report.sources import feeds_of, rejects_of
@@ -28,13 +25,16 @@ from assay.report.verdict import SHADOW, verdict
 from assay.stages import side_by_side
 
 HISTORY_NIGHTS = 30
-SCORE_BINS = 20
 QUALITY = "gold.nightly_quality"
 AUDIT = "audit_"
 """How the stages of audits are named: they are of many nights, not of one."""
+OF_MODELS = ("training_set", "train", "scoring_set", "score", SHADOW)
+"""Stages that run for each model by itself; so do audits."""
 
 
-def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str, str]) -> NightReport:
+def collect(
+    lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str, str], probabilities: Collection[str]
+) -> NightReport:
     """What the tables say of a night.
 
     Args:
@@ -42,27 +42,28 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
         as_of: The night.
         run_id: The run that writes the page.
         links: Name -> address, relative to the page.
+        probabilities: Models whose scores are probabilities.
     """
-    model = next(iter(lakehouse.config.models.values()), None)
     (runs, numbers, history, trained, audits), scores, realised, calibration = _all(
         lakehouse,
-        partial(_told_by_ledger, lakehouse, as_of, model),
-        partial(_scores, lakehouse, model, as_of),
+        partial(_told_by_ledger, lakehouse, as_of),
+        partial(scores_of, lakehouse, as_of, probabilities),
         partial(_realised, lakehouse, as_of),
         partial(_calibration, lakehouse, as_of),
     )
     feeds, rejects = _all(
         lakehouse, partial(feeds_of, lakehouse, as_of, numbers), partial(rejects_of, lakehouse, as_of, numbers)
     )
-    stages = tuple(_stage(run, numbers) for run in runs)
-    block = _model(lakehouse, model, trained, _scored_by(runs, model.name, SHADOW)) if model else None
+    names = tuple(lakehouse.config.models)
+    stages = tuple(_stage(run, numbers, apart=len(names) > 1 and run["stage"] in OF_MODELS) for run in runs)
+    models = blocks(lakehouse, trained, _versions(runs, names, SHADOW), scores)
     return NightReport(
         lakehouse=lakehouse.name,
         description=lakehouse.config.file.description,
         as_of=as_of,
         run_id=run_id,
         generated_at=datetime.now(UTC),
-        verdict=verdict(stages, feeds, scores, model, block, audits),
+        verdict=verdict(stages, feeds, models, audits),
         stages=stages,
         feeds=feeds,
         rejects=rejects,
@@ -70,8 +71,7 @@ def collect(lakehouse: Lakehouse, as_of: datetime, run_id: str, links: dict[str,
             FeatureRow(table, rows=int(found["rows"])) for table, found in numbers.get("features", {}).items()
         ),
         audits=audits,
-        model=block,
-        scores=scores,
+        models=models,
         calibration=calibration,
         realised=realised,
         history=history,
@@ -84,25 +84,46 @@ def _all(lakehouse: Lakehouse, *questions: Callable[[], Any]) -> list[Any]:
     return side_by_side(lakehouse, lambda question: question(), questions)
 
 
-def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime, model: Model | None) -> tuple[Any, ...]:
-    """The night's runs and numbers, the nights before it, the model's last training, and the newest audits."""
-    recent = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of)).persist()
+def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime) -> tuple[Any, ...]:
+    """The night's runs and numbers, the nights before it, the models' trainings, and the newest audits."""
+    models = tuple(lakehouse.config.models)
+    runs = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of))
+    recent = runs.withColumn("model", _model_of(models)).persist()
     try:
-        runs = _last_runs(recent, as_of)
-        trained = _training(recent, model.name, _scored_by(runs, model.name, "score")) if model else None
-        return runs, _numbers(recent, as_of), _history(recent), trained, _audits(recent)
+        last = _last_runs(recent, as_of)
+        trained = trainings(recent, _versions(last, models, "score"))
+        return last, _numbers(recent, as_of), _history(recent), trained, _audits(recent)
     finally:
         recent.unpersist()
 
 
+def _model_of(models: Sequence[str]) -> Column:
+    """Which of several models a run is of, by its numbers or else its notes; NULL where it ended before it had any."""
+    if len(models) < 2:
+        return F.lit(None).cast("string")
+    by_model = F.col("stage").isin(*OF_MODELS) | F.startswith("stage", F.lit(AUDIT))
+    measured = F.filter("metrics", lambda m: m["target"].isin(*models) & m["metric"].isin("rows", "version"))
+    noted = F.filter(
+        F.transform("notes", lambda note: F.substring_index(note, ": ", 1)), lambda name: name.isin(*models)
+    )
+    return F.when(by_model, F.coalesce(F.get(measured["target"], F.lit(0)), F.get(noted, F.lit(0))))
+
+
 def _last_runs(recent: DataFrame, as_of: datetime) -> list[Any]:
-    """The newest run of each stage for the night that did something; else its newest."""
+    """The newest run of each stage, and of each model in it, for the night that did something; else its newest.
+
+    A run that does not tell its model stands until the stage's next one.
+    """
     of_night = (F.col("as_of") == F.lit(as_of)) & (F.col("stage") != "report") & ~F.startswith("stage", F.lit(AUDIT))
     rows = recent.where(of_night).orderBy("started_at").collect()
-    found: dict[str, Any] = {}
+    found: dict[tuple[str, str | None], Any] = {}
     for row in rows:
-        if row["stage"] not in found or any(m["value"] for m in row["metrics"]) or row["status"] == "failed":
-            found[row["stage"]] = row
+        stage, model = row["stage"], row["model"]
+        if model is not None:
+            found.pop((stage, None), None)
+        did = any(m["value"] for m in row["metrics"]) or row["status"] == "failed"
+        if did or not any(of == stage for of, _ in found):
+            found[stage, model] = row
     return sorted(found.values(), key=lambda row: row["started_at"])
 
 
@@ -125,17 +146,20 @@ def _numbers(recent: DataFrame, as_of: datetime) -> dict[str, dict[str, dict[str
     return result
 
 
-def _stage(run: Any, numbers: dict[str, dict[str, dict[str, float]]]) -> StageRow:
+def _stage(run: Any, numbers: dict[str, dict[str, dict[str, float]]], *, apart: bool) -> StageRow:
+    """A stage, with the numbers of all its targets; or of the run's model only, where each model has a run `apart`."""
     ins, outs = {"bronze": (None, "records"), "silver": ("landed", "accepted")}.get(run["stage"], (None, "rows"))
-    found = numbers.get(run["stage"], {}).values()
+    targets = numbers.get(run["stage"], {})
+    found = [targets.get(run["model"], {})] if apart else targets.values()
 
     def total(name: str | None) -> int | None:
         values = [int(target[name]) for target in found if name in target]
         return sum(values) if values else None
 
     return StageRow(
-        run["stage"], run["status"], run["seconds"], run["spark_jobs"], total(ins), total(outs), run["error"]
-    )
+        run["stage"], run["status"], run["seconds"], run["spark_jobs"], total(ins), total(outs), run["error"],
+        run["model"],
+    )  # fmt: skip
 
 
 def _history(recent: DataFrame) -> tuple[HistoryNight, ...]:
@@ -163,85 +187,38 @@ def _history(recent: DataFrame) -> tuple[HistoryNight, ...]:
 
 
 def _audits(recent: DataFrame) -> tuple[AuditRow, ...]:
+    """The newest audit of each kind and model. One that does not tell its model stands until the next of its kind."""
     newest = (
         recent.where(F.startswith("stage", F.lit(AUDIT)))
-        .groupBy("stage")
-        .agg(F.max_by(F.struct("as_of", "status", "error", "metrics"), "started_at").alias("run"))
-        .orderBy(F.col("stage").desc())
+        .groupBy("stage", "model")
+        .agg(F.max_by(F.struct("started_at", "as_of", "status", "error", "metrics"), "started_at").alias("run"))
+        .orderBy(F.col("stage").desc(), "model")
         .collect()
     )
+    last = {stage: max(row["run"]["started_at"] for row in newest if row["stage"] == stage)
+            for stage in {row["stage"] for row in newest}}  # fmt: skip
 
-    def row(stage: str, run: Any) -> AuditRow:
+    def row(stage: str, model: str | None, run: Any) -> AuditRow:
         values: dict[str, list[float]] = {}
         for metric in run["metrics"]:
             values.setdefault(metric["metric"], []).append(metric["value"])
         rows, compared = (int(sum(values[name])) if name in values else None for name in ("rows", "values"))
         before = min(values.get("hours_known_before", []), default=None)
         as_of = run["as_of"].replace(tzinfo=UTC)
-        return AuditRow(stage.removeprefix(AUDIT), as_of, run["status"], rows, compared, before, run["error"])
+        return AuditRow(stage.removeprefix(AUDIT), as_of, run["status"], rows, compared, before, run["error"], model)
 
-    return tuple(row(found["stage"], found["run"]) for found in newest)
-
-
-def _scored_by(runs: list[Any], model: str, stage: str) -> float | None:
-    """The version that scored the night in a stage."""
-    found = [m["value"] for run in runs if run["stage"] == stage for m in run["metrics"]
-             if (m["target"], m["metric"]) == (model, "version")]  # fmt: skip
-    return found[-1] if found else None
-
-
-def _training(recent: DataFrame, model: str, version: float | None) -> Any:
-    """The training of a version of a model; the newest of all where that is not known."""
-    wanted = F.exists("metrics", lambda m: (m["metric"] == "version") & (m["value"] == F.lit(version)))
-    return (
-        recent.where("stage = 'train' AND status = 'done'")
-        .where(F.exists("targets", lambda t: t["target"] == F.lit(model)))
-        .orderBy(F.coalesce(wanted, F.lit(False)).desc(), F.col("started_at").desc())
-        .first()
+    return tuple(
+        row(found["stage"], found["model"], found["run"])
+        for found in newest
+        if found["model"] is not None or found["run"]["started_at"] == last[found["stage"]]
     )
 
 
-def _model(lakehouse: Lakehouse, model: Model, run: Any, challenger: float | None) -> ModelBlock | None:
-    if run is None:
-        return None
-    values = {(m["metric"], m["label"]): m["value"] for m in run["metrics"]}
-    splits = {
-        split: {name: value for (name, label), value in values.items() if label == split}
-        for split in ("train", "validation", "holdout")
-    }
-    version = int(values.get(("version", ""), 0))
-    gates = _gates(lakehouse, run["run_id"], model.name)
-    beside = None if challenger is None else int(challenger)
-    return ModelBlock(model.name, version, run["as_of"].replace(tzinfo=UTC), splits, gates, challenger=beside)
-
-
-def _gates(lakehouse: Lakehouse, run_id: str, model: str) -> tuple[GateRow, ...]:
-    """What each gate said of a training, those first that it did not pass."""
-    if not lakehouse.tables.exists(ledger.GATES):
-        return ()
-    rows = (
-        lakehouse.tables.read(ledger.GATES)
-        .where((F.col("run_id") == run_id) & (F.col("model") == model))
-        .orderBy("passed", "gate")
-        .collect()
-    )
-    return tuple(GateRow(row["gate"], row["value"], row["limit"], row["passed"], row["why"]) for row in rows)
-
-
-def _scores(lakehouse: Lakehouse, model: Model | None, as_of: datetime) -> Scores | None:
-    if model is None:
-        return None
-    table = f"gold.{model.name}_predictions"
-    if not lakehouse.tables.exists(table):
-        return None
-    place = F.least(F.floor(F.col("score") * SCORE_BINS), F.lit(SCORE_BINS - 1)).cast("int")
-    counted = (F.col("as_of") == F.lit(as_of)) & (F.col("role") == "champion")
-    rows = lakehouse.tables.read(table).where(counted).groupBy(place.alias("bin")).count().collect()
-    counts = {row["bin"]: row["count"] for row in rows}
-    if not counts:
-        return None
-    edges = tuple(at / SCORE_BINS for at in range(SCORE_BINS + 1))
-    return Scores(edges, tuple(counts.get(at, 0) for at in range(SCORE_BINS)), sum(counts.values()))
+def _versions(runs: list[Any], models: Sequence[str], stage: str) -> dict[str, float | None]:
+    """The version of each model that scored the night in a stage."""
+    found = {m["target"]: m["value"] for run in runs if run["stage"] == stage
+             for m in run["metrics"] if m["metric"] == "version"}  # fmt: skip
+    return {name: found.get(name) for name in models}
 
 
 def _rows_of(lakehouse: Lakehouse, table: str, as_of: datetime, read: Callable[[DataFrame], list[Any]]) -> list[Any]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from statistics import median
 from typing import Literal
 
-from assay.report.text import known, utc
+from assay.report.text import of_model
 
 Level = Literal["green", "amber", "red"]
 
@@ -37,6 +36,13 @@ class StageRow:
     rows_in: int | None = None
     rows_out: int | None = None
     error: str | None = None
+    model: str | None = None
+    """Whose run it is, where the lakehouse has several models."""
+
+    @property
+    def told(self) -> str:
+        """Its name, as `score` or `score of late_arrival`."""
+        return of_model(self.stage, self.model)
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,13 @@ class AuditRow:
     known_before: float | None = None
     """Hours between the newest record in a row's features and the row's time: the least of all."""
     error: str | None = None
+    model: str | None = None
+    """Whose inputs it is of, where the lakehouse has several models."""
+
+    @property
+    def told(self) -> str:
+        """Its name, as `replay` or `replay of late_arrival`."""
+        return of_model(self.audit, self.model)
 
 
 @dataclass(frozen=True)
@@ -107,22 +120,6 @@ class GateRow:
     limit: str
     passed: bool
     why: str = ""
-
-
-@dataclass(frozen=True)
-class ModelBlock:
-    """The model version that scored the night."""
-
-    name: str
-    version: int | str
-    trained_as_of: datetime | None
-    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    """split -> metric -> value, as `{"holdout": {"auc": 0.69}}`."""
-    gates: tuple[GateRow, ...] = ()
-    baseline: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
-    """The same shape as `metrics`, of the baseline that the model has to beat."""
-    challenger: int | None = None
-    """The version that scored in its shadow."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +197,27 @@ class Challenge:
 
 
 @dataclass(frozen=True)
+class ModelBlock:
+    """A model of the lakehouse: the version that scored the night, and how it did."""
+
+    name: str
+    version: int | str | None
+    """`None` where no version was in use."""
+    trained_as_of: datetime | None
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """split -> metric -> value, as `{"holdout": {"auc": 0.69}}`."""
+    gates: tuple[GateRow, ...] = ()
+    baseline: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    """The same shape as `metrics`, of the baseline that the model has to beat."""
+    challenger: int | None = None
+    """The version that scored in its shadow."""
+    scores: Scores | None = None
+    challenge: Challenge | None = None
+    training_page: str | None = None
+    """Address of the page of its training, relative to this one."""
+
+
+@dataclass(frozen=True)
 class HistoryNight:
     """One night in the history of the lakehouse."""
 
@@ -225,12 +243,10 @@ class NightReport:
     rejects: tuple[RejectRow, ...] = ()
     feature_tables: tuple[FeatureRow, ...] = ()
     audits: tuple[AuditRow, ...] = ()
-    model: ModelBlock | None = None
-    scores: Scores | None = None
+    models: tuple[ModelBlock, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
     realised: tuple[NightQuality, ...] = ()
     """The nights scored whose outcomes are known."""
-    challenge: Challenge | None = None
     history: tuple[HistoryNight, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     """Name -> address, as `{"Data Docs": "../docs/index.html"}`; relative to the page, or a URL."""
@@ -239,60 +255,3 @@ class NightReport:
     def seconds(self) -> float:
         """Seconds spent in all stages."""
         return sum(stage.seconds or 0.0 for stage in self.stages)
-
-
-@dataclass(frozen=True)
-class CalibrationFacts:
-    """Calibration in three numbers: rates over all rows, and the mean distance between them."""
-
-    rows: int
-    predicted: float
-    actual: float
-    gap: float
-    """Mean of |predicted - actual| over the bins, weighted by rows."""
-
-
-def calibration_facts(bins: tuple[CalibrationBin, ...]) -> CalibrationFacts | None:
-    """Summarise the bins; `None` where they hold no row."""
-    bins = tuple(b for b in bins if b.rows and known(b.mean_score) and known(b.actual_rate))
-    rows = sum(b.rows for b in bins)
-    if not rows:
-        return None
-    return CalibrationFacts(
-        rows=rows,
-        predicted=sum(b.mean_score * b.rows for b in bins) / rows,
-        actual=sum(b.actual_rate * b.rows for b in bins) / rows,
-        gap=sum(abs(b.mean_score - b.actual_rate) * b.rows for b in bins) / rows,
-    )
-
-
-@dataclass(frozen=True)
-class RealisedFacts:
-    """How often the model beat its baseline, over the nights where both are defined."""
-
-    nights: int
-    wins: int
-    median_auc: float
-    median_baseline: float
-
-
-def realised_facts(nights: tuple[NightQuality, ...]) -> RealisedFacts | None:
-    """Compare model and baseline night by night; `None` where no night has both."""
-    pairs = [
-        (night.auc, night.baseline_auc)
-        for night in nights
-        if night.auc is not None and night.baseline_auc is not None and known(night.auc - night.baseline_auc)
-    ]
-    if not pairs:
-        return None
-    return RealisedFacts(
-        nights=len(pairs),
-        wins=sum(auc > baseline for auc, baseline in pairs),
-        median_auc=median(auc for auc, _ in pairs),
-        median_baseline=median(baseline for _, baseline in pairs),
-    )
-
-
-def latest_known(nights: tuple[NightQuality, ...]) -> NightQuality | None:
-    """The newest night whose AUC is defined."""
-    return max((night for night in nights if known(night.auc)), key=lambda night: utc(night.as_of), default=None)

@@ -7,7 +7,8 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from assay.report import plots, text
-from assay.report.night import NightReport, calibration_facts, latest_known, realised_facts
+from assay.report.night import ModelBlock, NightReport
+from assay.report.outcomes import calibration_facts, latest_known, realised_facts
 
 HEADLINES = {
     "green": "This night can be trusted",
@@ -28,11 +29,18 @@ def render(night: NightReport) -> str:
     Returns:
         A whole HTML document.
     """
+    several = len(night.models) > 1
+    links = dict(night.links)
+    if not several and night.models and night.models[0].training_page:
+        links["Training"] = night.models[0].training_page
     return (
         environment()
         .get_template("page.html")
         .render(
             night=night,
+            models=night.models or (ModelBlock("", None, None),),
+            several=several,
+            links=links,
             headline=HEADLINES[night.verdict.level],
             calibration=calibration_facts(night.calibration),
             latest=latest_known(night.realised),

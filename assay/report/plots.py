@@ -88,9 +88,10 @@ def histogram(scores: Scores) -> Markup:
     y = axis(scores.counts, height - 44, 34, at_most=4)
     canvas.rows(y, left, right, "rows")
     x = axis(scores.edges, left, right, low=None)
-    for low, high, rows in zip(scores.edges, scores.edges[1:], scores.counts, strict=False):
+    ends = text.edges(scores.edges)
+    for at, (low, high, rows) in enumerate(zip(scores.edges, scores.edges[1:], scores.counts, strict=False)):
         place = {"x": x(low) + 0.75, "width": max(x(high) - x(low) - 1.5, 0.5)}
-        tip = f"score {low:.3g} to {high:.3g}: {text.plural(rows, 'row')}"
+        tip = f"score {ends[at]} to {ends[at + 1]}: {text.plural(rows, 'row')}"
         tall = max(y(y.low) - y(rows), 1.0 if rows else 0.0)
         canvas.add("rect", "model", tip, y=y(y.low) - tall, height=tall, **place)
     canvas.bottom(x, height, "score")

@@ -100,9 +100,21 @@ def difference(value: float | None, other: float | None) -> str:
     return f"{value - other:+.3f}".replace("-", "\u2212")
 
 
+def edges(values: Sequence[float]) -> list[str]:
+    """Ends of bins of equal width, with so many decimals that they are told apart: 0.000, 0.050, 0.100."""
+    width = (values[-1] - values[0]) / (len(values) - 1) if len(values) > 1 else 0.0
+    places = max(0, 1 - math.floor(math.log10(width))) if width else 0
+    return [f"{value:z,.{places}f}" for value in values]
+
+
 def plural(number: float, one: str, many: str = "") -> str:
     """(1, "row") -> `1 row`, (1200, "row") -> `1,200 rows`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def of_model(name: str, model: str | None) -> str:
+    """(`score`, `late_arrival`) -> `score of late_arrival`; the name alone where no model is given."""
+    return f"{name} of {model}" if model else name
 
 
 def utc(value: datetime) -> datetime:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from assay.config import Model
-from assay.report.night import AuditRow, FeedRow, ModelBlock, Scores, StageRow, Verdict
+from assay.report.night import AuditRow, FeedRow, ModelBlock, StageRow, Verdict
+from assay.report.text import of_model
 
 SHADOW = "shadow"
 """The stage in which a challenger scores: the night's predictions do not hang on it."""
@@ -14,29 +14,24 @@ NIGHTLY = 5
 def verdict(
     stages: Sequence[StageRow],
     feeds: Sequence[FeedRow],
-    scores: Scores | None,
-    model: Model | None,
-    trained: ModelBlock | None,
+    models: Sequence[ModelBlock] = (),
     audits: Sequence[AuditRow] = (),
 ) -> Verdict:
-    """Red: a stage or the newest audit failed, rows are unaccounted for, or nothing was scored. Amber: rows were quarantined, a feed that
-    delivers nightly brought nothing, a challenger did not score, or the version's training failed a gate. Green
-    otherwise.
+    """Red: a stage or the newest audit failed, rows are unaccounted for, or a model has scored nothing. Amber: rows were
+    quarantined, a feed that delivers nightly brought nothing, a challenger did not score, or the training of a version
+    failed a gate. Green otherwise.
 
     Args:
         stages: The night's stages.
         feeds: What each source brought.
-        scores: The night's scores, if any.
-        model: The model that should have scored, if there is one.
-        trained: Its training.
+        models: The models of the lakehouse; where there are several, each reason names the one that it speaks of.
         audits: The newest audit of each kind.
     """
-    failed = [stage.stage for stage in stages if stage.status == "failed"]
-    red = [f"The stage {stage} failed." for stage in failed if stage != SHADOW]
+    failed = [stage for stage in stages if stage.status == "failed"]
+    red = [f"The stage {stage.told} failed." for stage in failed if stage.stage != SHADOW]
     red += [f"{feed.unaccounted} rows of {feed.source} are unaccounted for." for feed in feeds if feed.unaccounted]
-    red += [f"The audit {a.audit} as of {a.as_of:%Y-%m-%d} failed." for a in audits if a.status == "failed"]
-    if model is not None and scores is None:
-        red.append(f"{model.name} has no predictions for this night.")
+    red += [f"The audit {a.told} as of {a.as_of:%Y-%m-%d} failed." for a in audits if a.status == "failed"]
+    red += [f"{model.name} has no predictions for this night." for model in models if model.scores is None]
     amber = [
         f"{feed.quarantined:,} of {feed.landed:,} rows of {feed.source} are in quarantine."
         for feed in feeds
@@ -49,10 +44,17 @@ def verdict(
     ]
     if not any(feed.landed for feed in feeds):
         amber.append("No source brought anything.")
-    if SHADOW in failed:
-        amber.append("The challenger did not score; the champion's predictions stand.")
-    if trained is not None:
-        amber += [f"The gate {gate.gate} failed." for gate in trained.gates if not gate.passed]
+    amber += [
+        f"The {of_model('challenger', stage.model)} did not score; the champion's predictions stand."
+        for stage in failed
+        if stage.stage == SHADOW
+    ]
+    amber += [
+        f"The gate {of_model(gate.gate, model.name if len(models) > 1 else None)} failed."
+        for model in models
+        for gate in model.gates
+        if not gate.passed
+    ]
     if red:
         return Verdict("red", tuple(red + amber))
     if amber:

@@ -57,6 +57,36 @@ EMPTY = NightReport(
     verdict=Verdict("red", ("silver has not run",)),
 )
 
+LATE = ModelBlock(
+    "late_arrival",
+    3,
+    datetime(2013, 3, 1, tzinfo=UTC),
+    {
+        "holdout": {"auc": 0.6871, "log_loss": 0.4682, "brier": 0.1489},
+        "train": {"auc": 0.7423, "log_loss": 0.4391, "brier": 0.1402},
+        "validation": {"auc": 0.6932, "log_loss": 0.4604, "brier": 0.1461},
+    },
+    (
+        GateRow("min_auc", 0.6871, "at least 0.6", True, "holdout AUC is at least 0.6"),
+        GateRow("beats_baseline", 0.6871, "at least 0.661", True, "holdout AUC is above the baseline's"),
+    ),
+    {"holdout": {"auc": 0.6614, "log_loss": 0.4801}},
+    scores=Scores(
+        tuple(round(0.05 * n, 2) for n in range(17)),
+        (4, 61, 148, 177, 142, 111, 84, 61, 43, 28, 17, 11, 7, 4, 2, 1),
+        901,
+    ),
+)
+DELAY = ModelBlock(
+    "arrival_delay",
+    1,
+    datetime(2013, 3, 4, tzinfo=UTC),
+    {"holdout": {"rmse": 38.21, "r2": 0.112}},
+    (GateRow("rmse", 38.21, "at most 35", False, "rmse is 38.2100, at most 35 is asked"),),
+    scores=Scores((-20.0, -8.0, 4.0, 16.0, 28.0), (201, 480, 180, 40), 901),
+    training_page="arrival_delay-v1.html",
+)
+
 FULL = replace(
     EMPTY,
     verdict=Verdict("amber", ("weather: 3 of 72 rows quarantined (4.2 %), above the usual 1 %",)),
@@ -92,26 +122,7 @@ FULL = replace(
         AuditRow("replay", AS_OF, "done", 6_530, 65_300),
         AuditRow("leaks", AS_OF - timedelta(days=1), "done", 50, 450, 13.0),
     ),
-    model=ModelBlock(
-        "late_arrival",
-        3,
-        datetime(2013, 3, 1, tzinfo=UTC),
-        {
-            "holdout": {"auc": 0.6871, "log_loss": 0.4682, "brier": 0.1489},
-            "train": {"auc": 0.7423, "log_loss": 0.4391, "brier": 0.1402},
-            "validation": {"auc": 0.6932, "log_loss": 0.4604, "brier": 0.1461},
-        },
-        (
-            GateRow("min_auc", 0.6871, "at least 0.6", True, "holdout AUC is at least 0.6"),
-            GateRow("beats_baseline", 0.6871, "at least 0.661", True, "holdout AUC is above the baseline's"),
-        ),
-        {"holdout": {"auc": 0.6614, "log_loss": 0.4801}},
-    ),
-    scores=Scores(
-        tuple(round(0.05 * n, 2) for n in range(17)),
-        (4, 61, 148, 177, 142, 111, 84, 61, 43, 28, 17, 11, 7, 4, 2, 1),
-        901,
-    ),
+    models=(LATE,),
     calibration=(
         CalibrationBin(0.071, 0.082, 402),
         CalibrationBin(0.112, 0.104, 617),
@@ -150,17 +161,25 @@ FULL = replace(
 )  # fmt: skip
 
 
-CHALLENGED = replace(
-    FULL,
-    challenge=Challenge(
-        4, "auc", greater_is_better=True,
-        nights=(
-            ChallengeRow(night(1), 958, 0.7012, 0.7101, ("3", "4")),
-            ChallengeRow(night(2), 765, 0.6644, 0.6512, ("3", "4")),
-            ChallengeRow(None, 1723, 0.6831, 0.6902, ("3", "4")),
-        ),
+CHALLENGE = Challenge(
+    4, "auc", greater_is_better=True,
+    nights=(
+        ChallengeRow(night(1), 958, 0.7012, 0.7101, ("3", "4")),
+        ChallengeRow(night(2), 765, 0.6644, 0.6512, ("3", "4")),
+        ChallengeRow(None, 1723, 0.6831, 0.6902, ("3", "4")),
     ),
 )  # fmt: skip
+CHALLENGED = replace(FULL, models=(replace(LATE, challenge=CHALLENGE),))
+TWO = replace(
+    FULL,
+    stages=(
+        StageRow("bronze", "done", 2.1, 11, 1876, 1876),
+        StageRow("score", "done", 3.9, 14, 901, 901, model="late_arrival"),
+        StageRow("score", "failed", 1.2, 9, error="no inputs", model="arrival_delay"),
+    ),
+    audits=(AuditRow("replay", AS_OF, "failed", 6_530, 65_300, model="arrival_delay"),),
+    models=(replace(LATE, challenge=CHALLENGE, training_page="late_arrival-v3.html"), DELAY),
+)
 
 
 class Page(HTMLParser):
@@ -209,14 +228,13 @@ def test_a_challenger_stands_beside_the_champion_night_by_night() -> None:
     assert "Version 4 is challenger. On 1 of 2 nights a challenger was ahead of the champion by auc." in found
     for told in ("1 Mar", "958", "0.701", "0.710", "+0.009", "\u22120.013", "All", "1,723", "3 and 4"):
         assert told in found, told
-    waits = replace(CHALLENGED, challenge=Challenge(4, "rmse", greater_is_better=False))
+    waits = replace(FULL, models=(replace(LATE, challenge=Challenge(4, "rmse", greater_is_better=False)),))
     assert "No row that both have scored has a known outcome yet." in Page(render(waits))["challenge"]
     assert "challenge" not in Page(render(FULL)).texts
 
 
 def test_ahead_is_below_where_less_is_better() -> None:
-    nights = CHALLENGED.challenge.nights if CHALLENGED.challenge else ()
-    assert Challenge(4, "rmse", greater_is_better=False, nights=nights).ahead == 1
+    assert replace(CHALLENGE, metric="rmse", greater_is_better=False).ahead == 1
 
 
 @pytest.mark.parametrize(
@@ -230,7 +248,7 @@ def test_ahead_is_below_where_less_is_better() -> None:
         ("audits", ["replay", "65,300", "leaks", "2013-03-07 00:00 UTC", "13 h 0 min", "what they say today"]),
         ("model", ["late_arrival", "version 3", "Gates passed: 2 of 2", "min_auc", "0.687", "0.661", "0.742", "0.460"]),
         ("calibration", ["4,500 rows", "Predicted", "0.581", "95 % interval", "perfect"]),
-        ("scores", ["901 rows scored", "score 0.15 to 0.2: 177 rows"]),
+        ("scores", ["901 rows scored", "score 0.150 to 0.200: 177 rows"]),
         ("realised", ["4 of 5 nights", "0.691", "0.669", "\u22120.006", "+0.031", "0.398"]),
         ("history", ["last 14 nights", "5,297", "24.3 s", "8 Mar: 1,876"]),
     ],
@@ -242,6 +260,45 @@ def test_render_shows_the_numbers_of_each_section(full: Page, section: str, expe
 def test_render_puts_the_verdict_before_every_other_section(full: Page) -> None:
     ids = [value for tag, name, value in full.attributes if tag == "section" and name == "id"]
     assert ids == ["verdict", *SECTIONS]
+
+
+def test_render_of_several_models_shows_each_by_its_name() -> None:
+    page = Page(render(TWO))
+    ids = [value for tag, name, value in page.attributes if tag == "section" and name == "id"]
+    assert ids[6:] == [
+        "model-late_arrival", "scores-late_arrival", "challenge-late_arrival", "model-arrival_delay",
+        "scores-arrival_delay", "calibration", "realised", "history",
+    ]  # fmt: skip
+    for section, expected in {
+        "": ["late_arrival v3, arrival_delay v1", "1,802", "Model late_arrival", "Model arrival_delay"],
+        "stages": ["Failed: score of arrival_delay.", "score of late_arrival", "no inputs"],
+        "audits": ["Failed: replay of arrival_delay."],
+        "model-late_arrival": ["Model late_arrival", "version 3", "Gates passed: 2 of 2"],
+        "scores-late_arrival": ["Scores of this night: late_arrival", "901 rows scored", "0.150 to 0.200: 177 rows"],
+        "challenge-late_arrival": ["Champion and challenger: late_arrival", "Version 4 is challenger."],
+        "model-arrival_delay": ["Model arrival_delay", "version 1", "Gates not passed: rmse", "38.210", "0.112"],
+        "scores-arrival_delay": ["901 rows scored by arrival_delay version 1", "score -8 to 4: 480 rows"],
+        "realised": ["4 of 5 nights"],
+    }.items():
+        assert [words for words in expected if words not in page[section]] == [], section
+    assert "outside the bins" not in page["scores-arrival_delay"]
+    followed = {value for tag, name, value in page.attributes if tag == "a" and name == "href"}
+    assert {"late_arrival-v3.html", "arrival_delay-v1.html"} <= followed
+
+
+def test_render_of_one_model_names_its_training_among_the_links_and_not_the_model_in_headings() -> None:
+    page = Page(render(replace(FULL, models=(replace(LATE, training_page="late_arrival-v3.html"),))))
+    assert "See also Data Docs MLflow Training" in page[""]
+    assert ("a", "href", "late_arrival-v3.html") in page.attributes
+    assert page["model"].startswith(" Model late_arrival , version 3")
+    assert page["scores"].startswith(" Scores of this night 901 rows")
+
+
+def test_render_of_a_model_that_was_never_trained_beside_another() -> None:
+    page = Page(render(replace(FULL, models=(LATE, ModelBlock("arrival_delay", None, None)))))
+    assert "No model version was in use on this night." in page["model-arrival_delay"]
+    assert "Nothing was scored on this night." in page["scores-arrival_delay"]
+    assert "by late_arrival v3" in page[""]
 
 
 def test_render_shows_who_and_when(full: Page) -> None:
@@ -270,7 +327,7 @@ def test_render_of_an_empty_night_says_what_is_missing() -> None:
 
 def test_render_of_a_night_on_which_nothing_landed() -> None:
     feeds = tuple(FeedRow(feed.source, 0, 0, 0, 0, 0, None) for feed in FULL.feeds)
-    page = Page(render(replace(FULL, feeds=feeds, rejects=(), scores=Scores((), (), 0))))
+    page = Page(render(replace(FULL, feeds=feeds, rejects=(), models=(replace(LATE, scores=Scores((), (), 0)),))))
     assert "an empty night" in page["feeds"]
     assert "nothing yet" in page["feeds"]
     assert "Nothing was scored on this night." in page["scores"]
@@ -297,9 +354,8 @@ def test_render_shows_a_failed_audit_with_what_differs() -> None:
 
 
 def test_render_shows_a_gate_that_was_not_passed() -> None:
-    assert FULL.model is not None
-    model = replace(FULL.model, gates=(GateRow("min_auc", None, "at least 0.6", False, "no holdout AUC"),))
-    page = Page(render(replace(FULL, model=model)))
+    model = replace(LATE, gates=(GateRow("min_auc", None, "at least 0.6", False, "no holdout AUC"),))
+    page = Page(render(replace(FULL, models=(model,))))
     assert "Gates not passed: min_auc." in page["model"]
     assert "no holdout AUC" in page["model"]
 
@@ -312,10 +368,10 @@ def test_render_says_so_where_auc_is_not_defined() -> None:
 
 
 def test_render_leaves_no_broken_number_in_any_chart() -> None:
-    model = replace(FULL.model or ModelBlock("m", 1, None), metrics={"holdout": {"auc": nan}})
+    model = replace(LATE, metrics={"holdout": {"auc": nan}}, scores=Scores((5.0, 5.5), (901,), 901))
     odd = replace(
         FULL,
-        model=model,
+        models=(model,),
         stages=(StageRow("bronze", "done", None),),
         feature_tables=(FeatureRow("a", 0),),
         calibration=(CalibrationBin(nan, nan, 4), CalibrationBin(0.0, 0.0, 1), CalibrationBin(0.5, 0.5, 0)),
@@ -328,8 +384,19 @@ def test_render_leaves_no_broken_number_in_any_chart() -> None:
     ] == []
 
 
-def test_render_escapes_everything_from_the_data() -> None:
+@pytest.mark.parametrize("models", [1, 2])
+def test_render_escapes_everything_from_the_data(models: int) -> None:
     evil = "<script>alert('x')</script>\"&"
+    model = ModelBlock(
+        evil,
+        evil,
+        AS_OF,
+        {evil: {evil: 1.0}},
+        (GateRow(evil, 1, evil, True, evil),),
+        scores=LATE.scores,
+        challenge=Challenge(4, evil, greater_is_better=True, nights=(ChallengeRow(AS_OF, 1, 0.5, 0.5, (evil, evil)),)),
+        training_page="javascript:alert(1)",
+    )
     html = render(
         replace(
             FULL,
@@ -341,7 +408,7 @@ def test_render_escapes_everything_from_the_data() -> None:
             stages=(StageRow(evil, "failed", 1.0, error=evil),),
             feeds=(FeedRow(evil, 1, 1, 1, 0, 0),),
             feature_tables=(FeatureRow(evil, 1),),
-            model=ModelBlock(evil, evil, None, {evil: {evil: 1.0}}, (GateRow(evil, 1, evil, True, evil),)),
+            models=(model,) * models,
             links={evil: f"x.html?{evil}", "trap": "javascript:alert(1)"},
         )
     )
@@ -373,12 +440,17 @@ def test_page_has_one_title_and_no_heading_level_is_skipped(full: Page) -> None:
     assert full.headings == [1, 2, *[2] * len(SECTIONS)]
 
 
-def test_every_chart_has_an_alternative_text_and_every_link_a_target(full: Page) -> None:
-    html = render(FULL)
-    assert html.count('class="chart"') == html.count('role="img" aria-label="') == 6
-    ids = {value for _, name, value in full.attributes if name == "id"}
-    jumps = {value[1:] for tag, name, value in full.attributes if tag == "a" and name == "href" and value[0] == "#"}
-    assert jumps - ids == set()
+@pytest.mark.parametrize(("shown", "charts"), [(FULL, 6), (TWO, 7)], ids=["one model", "two models"])
+def test_every_chart_has_an_alternative_text_every_link_a_target_and_every_id_is_one(
+    shown: NightReport, charts: int
+) -> None:
+    html = render(shown)
+    page = Page(html)
+    assert html.count('class="chart"') == html.count('role="img" aria-label="') == charts
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    jumps = {value[1:] for tag, name, value in page.attributes if tag == "a" and name == "href" and value[0] == "#"}
+    assert jumps - set(ids) == set()
 
 
 def _luminance(colour: str) -> float:

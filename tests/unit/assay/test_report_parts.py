@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.report import CalibrationBin, NightQuality, Scores, plots, text
-from assay.report.night import CalibrationFacts, RealisedFacts, calibration_facts, latest_known, realised_facts
+from assay.report.outcomes import CalibrationFacts, RealisedFacts, calibration_facts, latest_known, realised_facts
 from assay.report.svg import axis
 
 AS_OF = datetime(2013, 3, 8, tzinfo=UTC)
@@ -69,6 +69,13 @@ def test_wilson_interval_of_known_cases() -> None:
         (text.short(18.84), "18.8"),
         (text.ticks([0.65, 0.7, 0.75]), ["0.65", "0.70", "0.75"]),
         (text.ticks([0, 1000, 2000]), ["0", "1k", "2k"]),
+        (text.edges([0.0, 0.05, 0.1]), ["0.000", "0.050", "0.100"]),
+        (text.edges([12345.0, 12345.5, 12346.0]), ["12,345.00", "12,345.50", "12,346.00"]),
+        (text.edges([-2000.0, -1000.0, 0.0]), ["-2,000", "-1,000", "0"]),
+        (text.edges([-1e-9, 0.5, 1.0]), ["0.00", "0.50", "1.00"]),
+        (text.edges([]), []),
+        (text.of_model("score", "late_arrival"), "score of late_arrival"),
+        (text.of_model("score", None), "score"),
         (text.metric(0.68512), "0.685"),
         (text.metric(38112.0), "38,112"),
         (text.metric(nan), "–"),
@@ -96,6 +103,15 @@ def test_lines_leave_a_gap_where_a_night_has_no_value() -> None:
     svg = ET.fromstring(plots.lines(["1", "2", "3", "4"], series, title="AUC", label="AUC"))  # noqa: S314
     assert [len((line.get("points") or "").split()) for line in svg.iter("polyline")] == [1, 2]
     assert "model 0.650" in [words.text for words in svg.iter("text")]
+
+
+def test_histogram_of_scores_that_are_no_probabilities_has_its_bars_and_ticks_where_they_are() -> None:
+    svg = ET.fromstring(plots.histogram(Scores((-40.0, -10.0, 20.0, 50.0), (3, 0, 5), 8)))  # noqa: S314
+    bars = [(float(bar.get("x", "")), float(bar.get("height", ""))) for bar in svg.iter("rect")]
+    assert [height > 0 for _, height in bars] == [True, False, True]
+    assert 46 <= bars[0][0] < bars[1][0] < bars[2][0] < 390
+    assert next(tip.text for tip in svg.iter("title")) == "score -40 to -10: 3 rows"
+    assert {"-40", "-20", "0", "20", "40"} <= {words.text for words in svg.iter("text")}
 
 
 def test_charts_of_nothing_are_empty() -> None:

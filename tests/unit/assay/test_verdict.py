@@ -1,10 +1,10 @@
 """Whether a night can be trusted, and why."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from assay.config import Model
 from assay.report.night import AuditRow, FeedRow, GateRow, ModelBlock, Scores, StageRow, Verdict
 from assay.report.verdict import verdict
 
@@ -16,40 +16,33 @@ SILENT = FeedRow("planes", files=0, landed=0, accepted=0, quarantined=0, duplica
 MISSED = FeedRow("outcomes", files=0, landed=0, accepted=0, quarantined=0, duplicates=0, days_of_last_seven=7)
 LOST = FeedRow("outcomes", files=1, landed=1500, accepted=300, quarantined=0, duplicates=0)
 SCORES = Scores((0.0, 1.0), (1000,), 1000)
+SCORED = ModelBlock("late_arrival", None, None, scores=SCORES)
+NOT_SCORED = ModelBlock("late_arrival", None, None)
 BELOW = ModelBlock(
     "late_arrival",
     2,
     None,
     gates=(GateRow("auc", 0.55, "at least 0.62", passed=False), GateRow("rows", 9, "at least 1", passed=True)),
 )
-MODEL = Model.model_validate(
-    {
-        "name": "late_arrival", "description": "d", "spine": {"train": "select 1", "score": "select 1"}, "key": ["a"],
-        "features": {}, "split": {"validation": "1d", "holdout": "1d"}, "train": {"every": "7d", "window": "28d"},
-        "gates": {},
-    }
-)  # fmt: skip
 WELL = "Every stage is done, every row is accounted for, and the night is scored."
 DIRTY_TOLD = "8 of 3,600 rows of weather are in quarantine."
 
 
 @pytest.mark.parametrize(
-    ("feeds", "scores", "model", "trained", "expected"),
+    ("feeds", "models", "expected"),
     [
-        ([SOUND, SILENT], SCORES, MODEL, None, Verdict("green", (WELL,))),
-        ([SOUND], None, None, None, Verdict("green", (WELL,))),
-        ([SOUND, DIRTY], SCORES, MODEL, None, Verdict("amber", (DIRTY_TOLD,))),
+        ([SOUND, SILENT], [SCORED], Verdict("green", (WELL,))),
+        ([SOUND], [], Verdict("green", (WELL,))),
+        ([SOUND, DIRTY], [SCORED], Verdict("amber", (DIRTY_TOLD,))),
         (
             [SOUND, MISSED],
-            SCORES,
-            MODEL,
-            None,
+            [SCORED],
             Verdict("amber", ("outcomes brought nothing; it had delivered on 7 of the 7 days before.",)),
         ),
-        ([SILENT], SCORES, MODEL, None, Verdict("amber", ("No source brought anything.",))),
-        ([], SCORES, MODEL, None, Verdict("amber", ("No source brought anything.",))),
-        ([SOUND], SCORES, MODEL, BELOW, Verdict("amber", ("The gate auc failed.",))),
-        ([SOUND], None, MODEL, None, Verdict("red", ("late_arrival has no predictions for this night.",))),
+        ([SILENT], [SCORED], Verdict("amber", ("No source brought anything.",))),
+        ([], [SCORED], Verdict("amber", ("No source brought anything.",))),
+        ([SOUND], [replace(BELOW, scores=SCORES)], Verdict("amber", ("The gate auc failed.",))),
+        ([SOUND], [NOT_SCORED], Verdict("red", ("late_arrival has no predictions for this night.",))),
     ],
     ids=[
         "sound",
@@ -63,9 +56,9 @@ DIRTY_TOLD = "8 of 3,600 rows of weather are in quarantine."
     ],
 )
 def test_verdict_of_a_night_whose_stages_are_done(
-    feeds: list[FeedRow], scores: Scores | None, model: Model | None, trained: ModelBlock | None, expected: Verdict
+    feeds: list[FeedRow], models: list[ModelBlock], expected: Verdict
 ) -> None:
-    assert verdict([DONE], feeds, scores, model, trained) == expected
+    assert verdict([DONE], feeds, models) == expected
 
 
 def test_verdict_is_red_as_long_as_the_newest_audit_failed() -> None:
@@ -73,13 +66,11 @@ def test_verdict_is_red_as_long_as_the_newest_audit_failed() -> None:
         AuditRow("replay", datetime(2013, 3, 5, tzinfo=UTC), "failed"),
         AuditRow("leaks", datetime(2013, 3, 7, tzinfo=UTC), "done"),
     ]
-    assert verdict([DONE], [SOUND], SCORES, MODEL, None, audits) == Verdict(
-        "red", ("The audit replay as of 2013-03-05 failed.",)
-    )
+    assert verdict([DONE], [SOUND], [SCORED], audits) == Verdict("red", ("The audit replay as of 2013-03-05 failed.",))
 
 
 def test_verdict_is_red_when_a_stage_failed_or_rows_are_lost_and_tells_the_amber_reasons_too() -> None:
-    assert verdict([DONE, FAILED], [SOUND, DIRTY, LOST], None, MODEL, BELOW) == Verdict(
+    assert verdict([DONE, FAILED], [SOUND, DIRTY, LOST], [BELOW]) == Verdict(
         "red",
         (
             "The stage features failed.",
@@ -89,3 +80,30 @@ def test_verdict_is_red_when_a_stage_failed_or_rows_are_lost_and_tells_the_amber
             "The gate auc failed.",
         ),
     )
+
+
+def test_verdict_of_several_models_looks_at_each_and_names_it() -> None:
+    stages = [
+        StageRow("score", "done", 1.0, model="late_arrival"),
+        StageRow("score", "failed", 1.0, model="arrival_delay"),
+        StageRow("shadow", "failed", 1.0, model="late_arrival"),
+    ]
+    models = [replace(BELOW, scores=SCORES), ModelBlock("arrival_delay", 1, None, gates=BELOW.gates)]
+    audits = [AuditRow("leaks", datetime(2013, 3, 7, tzinfo=UTC), "failed", model="arrival_delay")]
+    assert verdict(stages, [SOUND], models, audits) == Verdict(
+        "red",
+        (
+            "The stage score of arrival_delay failed.",
+            "The audit leaks of arrival_delay as of 2013-03-07 failed.",
+            "arrival_delay has no predictions for this night.",
+            "The challenger of late_arrival did not score; the champion's predictions stand.",
+            "The gate auc of late_arrival failed.",
+            "The gate auc of arrival_delay failed.",
+        ),
+    )
+
+
+def test_verdict_of_a_challenger_that_did_not_score() -> None:
+    stages = [StageRow("shadow", "failed", 1.0)]
+    told = "The challenger did not score; the champion's predictions stand."
+    assert verdict(stages, [SOUND], [SCORED]) == Verdict("amber", (told,))

@@ -45,9 +45,10 @@ def new_candidate(spark: SparkSession) -> NewCandidate:
         inputs: DataFrame | None = None,
         **model: Any,
     ) -> Candidate:
-        if "split" not in T.StructType.fromDDL(schema).names:
-            rows, schema = [(*row, "holdout") for row in rows], f"{schema}, split string"
-        at = T.StructType.fromDDL(schema).names.index("split")
+        names = cast("T.StructType", T.StructType.fromDDL(schema)).names
+        if "split" not in names:
+            rows, schema, names = [(*row, "holdout") for row in rows], f"{schema}, split string", [*names, "split"]
+        at = names.index("split")
         counts = Counter(str(row[at]) for row in rows)
         frame = spark.createDataFrame([tuple(row) for row in rows], schema)
         asked = Model.model_validate({**MODEL, "gates": {}, **model})

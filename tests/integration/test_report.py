@@ -1,0 +1,124 @@
+"""The page of a night of two models: a probability and a number."""
+
+from datetime import timedelta
+from functools import partial
+from itertools import pairwise
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from assay.errors import ModelError
+from assay.lakehouse import Lakehouse, open_lakehouse
+from assay.ledger import Outcome
+from assay.report import NightReport
+from assay.report.collect import collect
+from assay.stages import run_stage
+from jobs.report import page, run_report
+from model import score, train
+from tests.parcels import START, Parcels, new_parcels, write_inputs, write_training
+
+NEXT = START + timedelta(days=1)
+EACH = 50
+CHANGED = {
+    "task: binary": "task: regression",
+    "Will a parcel be late?": "How far off is a parcel?",
+    "late as label": "weight as label",
+    "gates: {auc: {min: 0.5}}": "gates: {rmse: {max: 100}}",
+}
+
+
+@pytest.fixture(scope="module")
+def lakehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+    """Both are trained and have scored the first night; on the next one only `late` has inputs."""
+    made = new_parcels(tmp_path_factory.mktemp("shop"))
+    text = made.path.read_text()
+    for old, new in CHANGED.items():
+        assert old in text
+        text = text.replace(old, new)
+    (made.path.parent / "off.yml").write_text(text)
+    made = Parcels(open_lakehouse(made.lakehouse.conf_dir))
+    tables = made.lakehouse.tables
+    write_training(made, START)
+    write_inputs(made, [START, NEXT], each=EACH)
+    off = F.coalesce("weight", F.lit(5.0)) * 10 - 30
+    training = tables.read("gold.late_training").withColumn("label", off)
+    tables.replace("gold.off_training", training, slice_of={"training_as_of": [START]})
+    inputs = tables.read("gold.late_inputs").where(F.col("as_of") == F.lit(START))
+    tables.replace("gold.off_inputs", inputs, slice_of={"as_of": [START]})
+    for model in made.lakehouse.config.models.values():
+        train.run(made.lakehouse, model, START)
+        score.run(made.lakehouse, model, START)
+    return made.lakehouse
+
+
+def told(lakehouse: Lakehouse, night: object) -> NightReport:
+    return collect(lakehouse, night, "a run", {}, {"late"})  # type: ignore[arg-type]
+
+
+def test_the_page_shows_both_models(lakehouse: Lakehouse) -> None:
+    run_report(lakehouse, START)
+    html = page(lakehouse, START).read_text()
+    at = {name: html.index(f'<section id="{name}"') for name in (
+        "stages", "features", "model-late", "scores-late", "model-off", "scores-off", "calibration",
+    )}  # fmt: skip
+    assert list(at.values()) == sorted(at.values())
+    stages = html[at["stages"] : at["features"]]
+    assert ["train of late" in stages, "train of off" in stages, "score of off" in stages] == [True] * 3
+    late, off = html[at["model-late"] : at["model-off"]], html[at["model-off"] : at["calibration"]]
+    for name, section, metric in (("late", late, "auc"), ("off", off, "rmse")):
+        assert f'href="{name}-v1.html"' in section
+        assert f"{EACH} rows scored by {name} version 1." in section
+        assert f">{metric}</th>" in section
+        assert "Gates passed: 1 of 1." in section
+        assert "outside the bins" not in section
+
+
+def test_scores_that_are_no_probabilities_are_in_bins_from_the_smallest_to_the_largest(lakehouse: Lakehouse) -> None:
+    late, off = told(lakehouse, START).models
+    assert late.scores is not None
+    assert off.scores is not None
+    assert (late.scores.edges[0], late.scores.edges[-1], sum(late.scores.counts)) == (0, 1, EACH)
+    values = [row["score"] for row in lakehouse.tables.read("gold.off_predictions").collect()]
+    assert (off.scores.edges[0], off.scores.edges[-1]) == pytest.approx((min(values), max(values)))
+    assert min(values) < 0
+    assert max(values) > 1
+    edges = off.scores.edges
+    in_bins = [sum(low <= value < high for value in values) for low, high in pairwise(edges)]
+    in_bins[-1] += sum(value == edges[-1] for value in values)
+    assert off.scores.counts == tuple(in_bins)
+
+
+def test_what_failed_is_told_by_the_model_s_name_where_it_is_known(lakehouse: Lakehouse) -> None:
+    late, off = lakehouse.config.models.values()
+    score.run(lakehouse, late, NEXT)
+    with pytest.raises(ModelError, match="nothing for off to score"):
+        score.run(lakehouse, off, NEXT)
+    for stage, name in (("shadow", "late"), ("audit_replay", "off")):
+        with pytest.raises(ModelError):
+            run_stage(lakehouse, stage, NEXT, partial(_fail, name))
+    run_stage(lakehouse, "audit_replay", NEXT, lambda outcome: outcome.measure("late", rows=EACH, values=EACH))
+    found = told(lakehouse, NEXT)
+    assert found.verdict.level == "red"
+    for reason in (
+        "The stage score failed.",
+        "The audit replay of off as of 2026-03-02 failed.",
+        "off has no predictions for this night.",
+        "The challenger of late did not score; the champion's predictions stand.",
+    ):
+        assert reason in found.verdict.reasons
+    assert [(stage.told, stage.status, stage.rows_out) for stage in found.stages] == [
+        ("scoring_set", "done", None), ("score of late", "done", EACH), ("score", "failed", None),
+        ("shadow of late", "failed", None),
+    ]  # fmt: skip
+    assert [(audit.told, audit.status, audit.rows) for audit in found.audits] == [
+        ("replay of late", "done", EACH), ("replay of off", "failed", None),
+    ]  # fmt: skip
+
+    score.run(lakehouse, late, NEXT, rewrite=True)
+    assert [stage.told for stage in told(lakehouse, NEXT).stages if stage.stage == "score"] == ["score of late"]
+
+
+def _fail(model: str, outcome: Outcome) -> None:
+    outcome.notes.append(f"{model}: what there is to say")
+    raise ModelError("No.")
