@@ -36,6 +36,8 @@ SESSION = {
 
 _REDACTION = "spark.redaction.regex"
 _WHOLE_STAGE = "spark.sql.codegen.wholeStage"
+MANY = 100_000
+"""Rows from which on it pays to have a plan compiled as a whole."""
 
 EMBEDDED = {
     "spark.sql.catalogImplementation": "in-memory",
@@ -122,10 +124,16 @@ def _launch(settings: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def compiled(spark: SparkSession) -> Iterator[None]:
-    """Plans are compiled as a whole inside: for a pass over much data."""
+def compiled(spark: SparkSession, *, rows: int | None = None) -> Iterator[None]:
+    """Plans are compiled as a whole inside: for a pass over much data.
+
+    Args:
+        spark: The session.
+        rows: How many there are, if that is known: for few of them nothing is changed.
+    """
     before = str(spark.conf.get(_WHOLE_STAGE))
-    spark.conf.set(_WHOLE_STAGE, "true")
+    if rows is None or rows >= MANY:
+        spark.conf.set(_WHOLE_STAGE, "true")
     try:
         yield
     finally:

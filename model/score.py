@@ -6,7 +6,6 @@ it is, so whatever stops a run leaves the predictions of before as they were.
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
@@ -29,8 +28,6 @@ from model.tasks import TASKS
 
 logger = logging.getLogger(__name__)
 
-MANY = 100_000
-"""Rows from which on it pays to have the plan compiled as a whole."""
 FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""
 
@@ -141,7 +138,7 @@ def write(
     Raises:
         ModelError: A row, a key or a score is missing, or is there twice.
     """
-    with compiled(tables.spark) if asked >= MANY else nullcontext():
+    with compiled(tables.spark, rows=asked):
         held = scored.persist()
         try:
             key = [F.col(quoted(name)) for name in model.key]

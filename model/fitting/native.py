@@ -1,15 +1,17 @@
 """Trees fitted in this process, from the training set's rows in Parquet files, a batch of them in memory at a time."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -17,8 +19,14 @@ from assay.config import Model
 from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, in_order, learned_columns
 from model.inputs import Inputs
 
+HASHES = ("hash", "other_hash")
+"""Columns of rows that are not in order yet."""
 BATCH_ROWS = 500_000
 """Rows that are in memory as floats at once. Part of what the trees are: quantiles are sketched batch by batch."""
+
+
+Batches = Callable[[], Iterator[dict[str, Any]]]
+"""What begins a pass over rows: each batch as XGBoost is told it."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +42,22 @@ def matrices(rows: DataFrame, model: Model, inputs: Inputs, *, external: bool = 
     """Rows quantised for training, as long as the block lasts.
 
     Args:
-        rows: Prepared rows; Spark sorts them and writes them to local files.
+        rows: Prepared rows; Spark writes them to local files.
         model: The model.
         inputs: Its inputs.
-        external: Keep the quantised rows on disk, and not in memory.
+        external: Keep the rows on disk, and not in memory.
     """
     with tempfile.TemporaryDirectory(prefix="assay-train-") as scratch:
-        files = _write(rows, model, inputs, Path(scratch) / "rows")
-        train = _matrix(files, model, inputs, scratch, external=external, part="train")
-        validation = None
-        if model.split.validation is not None:
-            validation = _matrix(files, model, inputs, scratch, external=external, part="validation", like=train)
-        yield Matrices(train, validation)
+        on_disk = external or bool(model.rank_within)
+        files = _write(rows, model, inputs, Path(scratch) / "rows", in_their_order=on_disk)
+        read = _from_disk if on_disk else _from_memory
+
+        def matrix(part: str, like: Any = None) -> Any:
+            batches = read(files, model, inputs, part)
+            return _matrix(batches, model, inputs, f"{scratch}/{part}" if external else None, like)
+
+        train = matrix("train")
+        yield Matrices(train, matrix("validation", like=train) if model.split.validation is not None else None)
 
 
 def boost(
@@ -66,64 +78,88 @@ def boost(
     return booster, {split: [float(value) for value in next(iter(found.values()))] for split, found in losses.items()}
 
 
-def _write(rows: DataFrame, model: Model, inputs: Inputs, folder: Path) -> list[Path]:
-    """Rows in their order, in files whose names have the same order: however many there are, together they are one."""
-    ordered = _in_one_order(rows, model).select(*learned_columns(model, inputs))
+def _write(rows: DataFrame, model: Model, inputs: Inputs, folder: Path, *, in_their_order: bool) -> list[Path]:
+    """Rows in files: in their order from file to file, or as they come, with hashes to sort them by.
+
+    In order, Spark shares rows out by the hash that their order begins with: its value says which file a row belongs to,
+    so that Spark need not look at all rows beforehand, as it does to sort them. What is ranked together goes by its
+    number instead.
+    """
+    names = learned_columns(model, inputs)
+    if not in_their_order:
+        found = rows.select(*names, F.col("order.o0").alias(HASHES[0]), F.xxhash64(F.lit(1), "order").alias(HASHES[1]))
+    elif model.rank_within:
+        found = rows.orderBy(*in_order(rows)).select(*names)
+    else:
+        count = rows.sparkSession.sparkContext.defaultParallelism
+        place = F.floor((F.col("order.o0").cast("double") / 2.0**64 + 0.5) * count)
+        dealt = rows.repartitionById(count, F.least(place, F.lit(count - 1)).cast("int"))
+        found = dealt.sortWithinPartitions(*in_order(dealt)).select(*names)
     plain = {"compression": "uncompressed", "parquet.enable.dictionary": "false"}  # read soon, by this process alone
-    ordered.write.options(**plain).parquet(folder.as_uri())
+    found.write.options(**plain).parquet(folder.as_uri())
     return sorted(folder.glob("part-*"))
 
 
-def _in_one_order(rows: DataFrame, model: Model) -> DataFrame:
-    """Rows in order over all partitions, each with about as many.
-
-    The order begins with a hash, so its value says which partition a row belongs to: Spark need not look at the rows
-    beforehand, as it does to sort them. What is ranked together goes by its number instead.
-    """
-    if model.rank_within:
-        return rows.orderBy(*in_order(rows))
-    count = rows.sparkSession.sparkContext.defaultParallelism
-    place = F.floor((F.col("order.o0").cast("double") / 2.0**64 + 0.5) * count)
-    dealt = rows.repartitionById(count, F.least(place, F.lit(count - 1)).cast("int"))
-    return dealt.sortWithinPartitions(*in_order(dealt))
-
-
-def _matrix(
-    files: Sequence[Path],
-    model: Model,
-    inputs: Inputs,
-    scratch: str,
-    *,
-    external: bool,
-    part: str,
-    like: Any = None,
-) -> Any:
+def _matrix(batches: Batches, model: Model, inputs: Inputs, cache: str | None, like: Any = None) -> Any:
     import xgboost as xgb
 
     class Rows(xgb.DataIter):  # type: ignore[misc]  # xgboost has no types
         """Batches of one range, as XGBoost asks for them: again for each of its passes."""
 
         def __init__(self) -> None:
-            self.batches = _batches(files, part)
-            super().__init__(cache_prefix=f"{scratch}/{part}" if external else None)
+            self.batches = batches()
+            super().__init__(cache_prefix=cache)
 
         def next(self, input_data: Any) -> bool:
             batch = next(self.batches, None)
             if batch is None:
                 return False
-            told: dict[str, Any] = {"data": _numbers(batch, len(inputs.names)), "label": batch[LABEL].to_numpy()}
-            if model.weight is not None:
-                told["weight"] = batch[WEIGHT].to_numpy()
-            if model.rank_within:
-                told["qid"] = batch[GROUP].to_numpy()
-            input_data(**told, feature_types=inputs.types)
+            input_data(**batch, feature_types=inputs.types)
             return True
 
         def reset(self) -> None:
-            self.batches = _batches(files, part)
+            self.batches = batches()
 
     asked: dict[str, Any] = {"nthread": model.xgboost.threads, "enable_categorical": True, "ref": like}
-    return xgb.ExtMemQuantileDMatrix(Rows(), **asked) if external else xgb.QuantileDMatrix(Rows(), **asked)
+    return xgb.ExtMemQuantileDMatrix(Rows(), **asked) if cache else xgb.QuantileDMatrix(Rows(), **asked)
+
+
+def _told(model: Model) -> dict[str, str]:
+    """What XGBoost is told beside the inputs: its word -> our column."""
+    weight = {"weight": WEIGHT} if model.weight is not None else {}
+    return {"label": LABEL, **weight, **({"qid": GROUP} if model.rank_within else {})}
+
+
+def _from_disk(files: Sequence[Path], model: Model, inputs: Inputs, part: str) -> Batches:
+    """Batches of a range that are read again for each pass, from files in order."""
+
+    def batches() -> Iterator[dict[str, Any]]:
+        for batch in _batches(files, part):
+            told = {word: batch[name].to_numpy() for word, name in _told(model).items()}
+            yield {"data": _numbers(batch, len(inputs.names)), **told}
+
+    return batches
+
+
+def _from_memory(files: Sequence[Path], model: Model, inputs: Inputs, part: str) -> Batches:
+    """Batches of a range that stays in memory, sorted here: by two hashes of a row's key, in which no two are alike."""
+
+    def column(name: str) -> NDArray[Any]:
+        return np.concatenate([pq.read_table(file, columns=[name])[name].to_numpy() for file in files])
+
+    order = np.lexsort([column(HASHES[1]), column(HASHES[0])])
+    order = order[column(IS_VALIDATION)[order] == (part == "validation")]
+    matrix = np.empty((len(order), len(inputs.names)), np.float32)
+    for n in range(len(inputs.names)):
+        matrix[:, n] = column(f"i{n}")[order]
+    told = {word: column(name)[order] for word, name in _told(model).items()}
+
+    def batches() -> Iterator[dict[str, Any]]:
+        for begin in range(0, len(order), BATCH_ROWS):
+            rows = slice(begin, begin + BATCH_ROWS)
+            yield {"data": matrix[rows], **{word: values[rows] for word, values in told.items()}}
+
+    return batches
 
 
 def _batches(files: Sequence[Path], part: str) -> Iterator[pa.Table]:
@@ -146,8 +182,6 @@ def _batches(files: Sequence[Path], part: str) -> Iterator[pa.Table]:
 
 def _numbers(batch: pa.Table, inputs: int) -> Any:
     """A batch's inputs as 32-bit floats, a missing one as NaN."""
-    import numpy as np
-
     matrix = np.empty((len(batch), inputs), np.float32)
     for n in range(inputs):
         matrix[:, n] = batch[f"i{n}"].to_numpy()
