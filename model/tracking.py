@@ -104,6 +104,7 @@ def publish(lakehouse: Lakehouse, model: Model, mlflow_run: str, training: Train
     client.log_text(mlflow_run, html, "training.html")
     for name, figure in training_page.figures(shown).items():
         client.log_text(mlflow_run, figure, f"plots/{name}.svg")
+    client.log_metric(mlflow_run, "fit_seconds", training.fitted.seconds)
     _log_losses(client, mlflow_run, TASKS[model.task].loss, training)
     return path
 

@@ -1,6 +1,6 @@
 """The page of a night of two models: a probability and a number."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -52,8 +52,8 @@ def lakehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     return made.lakehouse
 
 
-def told(lakehouse: Lakehouse, night: object) -> NightReport:
-    return collect(lakehouse, night, "a run", {}, {"late"})  # type: ignore[arg-type]
+def told(lakehouse: Lakehouse, night: datetime) -> NightReport:
+    return collect(lakehouse, night, "a run", {}, {"late"})
 
 
 def test_the_page_shows_both_models(lakehouse: Lakehouse) -> None:

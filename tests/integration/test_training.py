@@ -109,6 +109,7 @@ def test_a_training_is_told_everywhere_alike(make: Make) -> None:
     assert {split: len(losses) for split, losses in row["losses"].items()} == {"train": 12, "validation": 12}
     logged = connect(lakehouse).get_run(current.mlflow_run).data
     assert logged.metrics["holdout_auc"] == row["metrics"]["holdout"]["auc"]
+    assert logged.metrics["fit_seconds"] == row["seconds"]
     assert logged.metrics["holdout/origin/JFK/auc"] == row["slices"][1]["metrics"]["auc"]
     curve = connect(lakehouse).get_metric_history(current.mlflow_run, "validation_logloss_by_round")
     assert [(point.step, point.value) for point in curve] == [*enumerate(row["losses"]["validation"], start=1)]
