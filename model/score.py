@@ -70,6 +70,7 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
     key = ledger.key_of("score", model.name, outcome.as_of)
     if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "score", [outcome.as_of]):
         return
+    outcome.notes.append(f"{model.name}: its champion scores")  # whose run it is, however it ends
     current = champion(lakehouse, model)
     if current is None:
         waits = "a challenger waits: assay promote" if CHALLENGER in aliases(lakehouse, model) else ""

@@ -101,14 +101,14 @@ def test_what_failed_is_told_by_the_model_s_name_where_it_is_known(lakehouse: La
     found = told(lakehouse, NEXT)
     assert found.verdict.level == "red"
     for reason in (
-        "The stage score failed.",
+        "The stage score of off failed.",
         "The audit replay of off as of 2026-03-02 failed.",
         "off has no predictions for this night.",
         "The challenger of late did not score; the champion's predictions stand.",
     ):
         assert reason in found.verdict.reasons
     assert [(stage.told, stage.status, stage.rows_out) for stage in found.stages] == [
-        ("scoring_set", "done", None), ("score of late", "done", EACH), ("score", "failed", None),
+        ("scoring_set", "done", None), ("score of late", "done", EACH), ("score of off", "failed", None),
         ("shadow of late", "failed", None),
     ]  # fmt: skip
     assert [(audit.told, audit.status, audit.rows) for audit in found.audits] == [
@@ -116,7 +116,8 @@ def test_what_failed_is_told_by_the_model_s_name_where_it_is_known(lakehouse: La
     ]  # fmt: skip
 
     score.run(lakehouse, late, NEXT, rewrite=True)
-    assert [stage.told for stage in told(lakehouse, NEXT).stages if stage.stage == "score"] == ["score of late"]
+    scored = [(stage.told, stage.status) for stage in told(lakehouse, NEXT).stages if stage.stage == "score"]
+    assert scored == [("score of off", "failed"), ("score of late", "done")]  # one's success hides no other's failure
 
 
 def _fail(model: str, outcome: Outcome) -> None:
