@@ -4,8 +4,9 @@ All tables are united into one stream of rows and questions, sorted once, and an
 whatever the number of tables. A join per table would plan, sort and shuffle as often as there are tables.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from pyspark.errors import AnalysisException
@@ -15,6 +16,18 @@ from pyspark.sql import types as T
 
 from assay.errors import FeatureError
 from assay.tables import quoted
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One time of a table that is written in slices: each has a row of every entity that there is something to tell of."""
+
+    time: int
+    """Microseconds since 1970, UTC."""
+    whole: bool
+    """Whether the slice has the columns that have an empty value: one that was added to the table later it has not."""
+    known: int
+    """From when on it counts, in microseconds too."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,9 @@ class Side:
         ttl: How old a row may be; None for any age.
         from_creation: Whether a row counts only from when it was created; otherwise from its event time.
         features: Column of the result -> column of the table.
+        empty: Of a table that is written in slices: column of the result -> what an entity without a row in a slice reads
+            as, in text; NULL where it is not named. None for any other table.
+        slices: The table's slices. Their newest counts alone, an older one says nothing of an entity.
     """
 
     rows: DataFrame
@@ -38,6 +54,8 @@ class Side:
     ttl: timedelta | None
     features: Mapping[str, str]
     from_creation: bool = False
+    empty: Mapping[str, str] | None = None
+    slices: Sequence[Slice] = ()
 
 
 def as_of_join(spine: DataFrame, time: str, sides: Sequence[Side]) -> DataFrame:
@@ -45,7 +63,7 @@ def as_of_join(spine: DataFrame, time: str, sides: Sequence[Side]) -> DataFrame:
 
     A side's row counts if its event time lies in `[time - ttl, time]`. Of several the newest does; of those of equal
     event time the one created last, then the one whose features sort last (those that have no order, as JSON). A NULL
-    in a key belongs to no entity.
+    in a key belongs to no entity. Of a side that is written in slices, only the newest slice there is by then counts.
 
     Args:
         spine: Rows to answer, with the key columns of every side; equal rows stay as many as they are.
@@ -53,7 +71,8 @@ def as_of_join(spine: DataFrame, time: str, sides: Sequence[Side]) -> DataFrame:
         sides: The tables, whose results are named differently.
 
     Returns:
-        The spine's columns, then the features in the order of the sides; NULL where a side has no row.
+        The spine's columns, then the features in the order of the sides; NULL where a side has no row, or the empty
+        values where it has a slice instead.
     """
     keys = list(dict.fromkeys(key for side in sides for key in side.keys))
     asked = spine.select(*[F.col(quoted(key)).alias(f"k{at}") for at, key in enumerate(keys)], _of(time).alias("time"))
@@ -64,12 +83,10 @@ def as_of_join(spine: DataFrame, time: str, sides: Sequence[Side]) -> DataFrame:
     so_far = by_entity.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     last = F.when(F.col("row").isNotNull(), F.struct("time", "created", *_ties(sides)))
     found = told.select("*", F.max_by("row", last).over(so_far).alias("found")).where("row IS NULL")
-    oldest = F.element_at(F.array(*[_oldest(side) for side in sides]), F.col("side") + 1)
-    fresh = oldest.isNull() | (F.col("found.time") >= oldest)
     answers = found.groupBy(*places.values(), "time").agg(
         *[
-            F.first(F.when((F.col("side") == at) & fresh, F.col(f"found.{place}")), ignorenulls=True).alias(place)
-            for at, place in enumerate(_places(sides))
+            F.first(F.when(F.col("side") == at, _answer(side, place)), ignorenulls=True).alias(place)
+            for at, (place, side) in enumerate(zip(_places(sides), sides, strict=True))
         ]
     )
     same = [F.col(f"s.{quoted(key)}").eqNullSafe(F.col(f"a.{place}")) for key, place in places.items()]
@@ -152,9 +169,32 @@ def _same(asked: DataFrame, key: str, rows: DataFrame, name: str) -> Column:
     return same
 
 
-def _oldest(side: Side) -> Column:
-    """The least event time that still counts, at the time of the question."""
-    return F.lit(None).cast("timestamp") if side.ttl is None else F.col("time") - F.lit(side.ttl)
+def _answer(side: Side, place: str) -> Column:
+    """What a side says of an entity at the time of the question, from the row that was found last; NULL for nothing."""
+    time, found = F.col("found.time"), F.col(f"found.{place}")
+    oldest = F.lit(None).cast("timestamp") if side.ttl is None else F.col("time") - F.lit(side.ttl)
+    if side.empty is None:
+        return F.when(oldest.isNull() | (time >= oldest), found)
+    newest = _newest(side.slices)
+    of_slice = F.timestamp_micros(newest["time"])
+    alive = oldest.isNull() | (of_slice >= oldest)
+    return F.when(alive & (time == of_slice), found).when(alive & newest["whole"], _empty(side))
+
+
+def _newest(slices: Sequence[Slice]) -> Column:
+    """The newest slice that was known at the time of the question; NULL for none."""
+    told = F.lit(json.dumps([asdict(each) for each in slices]))  # one literal, however many
+    known = F.from_json(told, "array<struct<time: bigint, whole: boolean, known: bigint>>")
+    return F.array_max(F.filter(known, lambda each: each["known"] <= F.unix_micros("time")))
+
+
+def _empty(side: Side) -> Column:
+    """The features of an entity that a slice says nothing of."""
+    types = side.rows.select(*map(_of, side.features.values())).schema
+    return F.struct(*[
+        F.lit((side.empty or {}).get(name)).cast(field.dataType).alias(f"f{number}")
+        for number, (name, field) in enumerate(zip(side.features, types, strict=True))
+    ])  # fmt: skip
 
 
 def _of(name: str) -> Column:

@@ -7,13 +7,14 @@ from pyspark.sql import types as T
 
 from assay.config import FeatureTable, Model
 from assay.lakehouse import Lakehouse
+from gold.slices import EMPTY, SLICES, empty_values
 
 if TYPE_CHECKING:
     from feast import Entity, FeatureService, FeatureView
 
 TTL = timedelta(days=1) - timedelta(seconds=1)
-"""A feature row serves its own night and the moments up to the next; an entity without a row tonight reads as NULL,
-not as what it was last night."""
+"""A feature row serves its own night and the moments up to the next; an entity without a row tonight reads as empty, not
+as what it was last night."""
 
 
 def objects(lakehouse: Lakehouse) -> "list[Entity | FeatureView | FeatureService]":
@@ -56,11 +57,13 @@ def _view(
         timestamp_field="event_timestamp",
         created_timestamp_column="created_timestamp",
     )
+    empty = empty_values(lakehouse.spark, table, schema)
     fields = [
         Field(
             name=column.name,
             dtype=_field_type(schema[column.name].dataType),
             description=table.features[column.feature].description,
+            tags={EMPTY: empty[column.name]} if column.name in empty else {},
         )
         for column in table.output
         if column.name in schema.names
@@ -74,7 +77,7 @@ def _view(
         ttl=TTL,
         online=False,
         description=table.description,
-        tags={"entity": next(iter(table.entity)), "source": table.source},
+        tags={"entity": next(iter(table.entity)), "source": table.source, SLICES: "event_timestamp"},
     )
 
 

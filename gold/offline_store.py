@@ -34,6 +34,7 @@ from assay.errors import FeatureError
 from assay.frames import only_row
 from assay.tables import quoted
 from gold.as_of_join import Side, as_of_join, orderable
+from gold.slices import EMPTY, SLICES, with_slices
 
 # Feast calls its Spark source experimental, for every view, and has just asked to be heard.
 warnings.filterwarnings("ignore", "The spark data source API", RuntimeWarning)
@@ -138,6 +139,7 @@ class AssayOfflineStore(SparkOfflineStore):  # type: ignore[misc]
             )
             for context in contexts
         ]  # fmt: skip
+        sides = with_slices(sides)
         spine = _everyone(sides, first) if spine is None else spine
         keys = sorted({key for side in sides for key in side.keys})
         _check_columns(spine, keys, [name for side in sides for name in side.features])
@@ -345,14 +347,20 @@ def _side(
         spark.catalog.dropTempView(context.table_subquery.strip("`"))
     selected = [selection.rpartition(" AS ") for selection in context.entity_selections]
     names = {feature: context.field_mapping.get(feature, feature) for feature in context.features}
+    results = {f"{context.name}__{name}" if full else name: feature for feature, name in names.items()}
+    tags = {field.name: field.tags for field in view.features}
+    empty = {
+        result: tags[names[feature]][EMPTY] for result, feature in results.items() if EMPTY in tags[names[feature]]
+    }
     return Side(
         rows=rows,
         keys={key: column for column, _, key in selected},
         time=context.timestamp_field,
         created=context.created_timestamp_column or None,
         ttl=ttl,
-        features={f"{context.name}__{name}" if full else name: feature for feature, name in names.items()},
+        features=results,
         from_creation=from_creation,
+        empty=empty if SLICES in view.tags else None,
     )
 
 

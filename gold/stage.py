@@ -19,7 +19,7 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.session import compiled
 from assay.stages import run_stage, side_by_side
-from gold.aggregates import check_aggregates
+from gold.aggregates import AGGREGATES, check_aggregates
 from gold.compute import compute, needed
 from gold.store import apply
 
@@ -87,8 +87,11 @@ def _events(
 
 
 def definition_key(table: FeatureTable) -> str:
-    """The key under which the ledger has a feature table as done."""
-    return ledger.key_of("features", table.name, table.model_dump(mode="json", exclude={"description"}))
+    """The key under which the ledger has a feature table as done: what it tells, also of an entity without a row."""
+    empty = {
+        each.aggregate: AGGREGATES[each.aggregate].empty for each in table.features.values() if not each.is_expression
+    }
+    return ledger.key_of("features", table.name, table.model_dump(mode="json", exclude={"description"}), empty)
 
 
 def _build(lakehouse: Lakehouse, table: FeatureTable, history: DataFrame, outcomes: Sequence[Outcome]) -> None:

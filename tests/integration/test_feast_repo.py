@@ -105,7 +105,7 @@ def test_historical_features_of_a_pandas_frame_are_the_rows_of_gold(flights: Fli
         ("B6", first): gold["B6", first],
         ("UA", first): gold["UA", first],
         ("B6", served): gold["B6", second],
-        ("??", served): (None, None, None),
+        ("??", served): (0, None, None),  # nobody has seen this carrier: no flights, and of none no rate
     }
 
 
