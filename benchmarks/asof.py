@@ -29,7 +29,8 @@ from pyspark.sql import functions as F
 from assay.config import Environment
 from assay.frames import only_row
 from assay.session import session
-from gold.as_of_join import Side, as_of_join
+from gold.as_of_join import as_of_join
+from gold.side import Side
 
 FIRST = datetime(2013, 1, 1, tzinfo=UTC)
 TTL = timedelta(days=30)
@@ -136,7 +137,7 @@ def bare(spark: SparkSession, asked: DataFrame, paths: list[str], size: Size) ->
     sides = [
         Side(
             spark.read.format("delta").load(path), {"entity": "entity"}, "at", "created", TTL,
-            {f"t{number}_{n}": f"t{number}_{n}" for n in range(size.payload)},
+            {f"t{number}_{n}": f"t{number}_{n}" for n in range(size.payload)}, folder=path,
         )
         for number, path in enumerate(paths)
     ]  # fmt: skip

@@ -33,8 +33,10 @@ from pyspark.sql import functions as F
 from assay.errors import FeatureError
 from assay.frames import only_row
 from assay.tables import quoted
-from gold.as_of_join import Side, as_of_join, orderable
-from gold.slices import EMPTY, SLICES, with_slices
+from gold.as_of_join import as_of_join
+from gold.as_of_window import orderable
+from gold.side import Side
+from gold.slices import EMPTY, SLICES
 
 # Feast calls its Spark source experimental, for every view, and has just asked to be heard.
 warnings.filterwarnings("ignore", "The spark data source API", RuntimeWarning)
@@ -121,13 +123,13 @@ class AssayOfflineStore(SparkOfflineStore):  # type: ignore[misc]
         _check_views(feature_views)
         spark = _session(config)
         if entity_df is None:
-            spine, time = None, _TIME
+            spine, time, rows = None, _TIME, None
             first, last = compute_non_entity_date_range(
                 feature_views, start_date=kwargs.get("start_date"), end_date=kwargs.get("end_date")
             )
         else:
             spine, time = _spine(spark, entity_df)
-            first, last = _range(spine, time)
+            first, last, rows = _range(spine, time)
         contexts = offline_utils.get_feature_view_query_context(
             feature_refs, feature_views, registry, project, (first, last)
         )
@@ -139,12 +141,11 @@ class AssayOfflineStore(SparkOfflineStore):  # type: ignore[misc]
             )
             for context in contexts
         ]  # fmt: skip
-        sides = with_slices(sides)
         spine = _everyone(sides, first) if spine is None else spine
         keys = sorted({key for side in sides for key in side.keys})
         _check_columns(spine, keys, [name for side in sides for name in side.features])
         return AssayRetrievalJob(
-            as_of_join(spine, time, sides),
+            as_of_join(spine, time, sides, rows=rows),
             full_feature_names=full_feature_names,
             config=config,
             on_demand_feature_views=OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
@@ -323,12 +324,12 @@ def _check_columns(spine: DataFrame, keys: list[str], features: list[str]) -> No
         )
 
 
-def _range(spine: DataFrame, time: str) -> tuple[datetime, datetime]:
-    """Least and greatest time of the spine; of one without times a moment at which nothing was known."""
+def _range(spine: DataFrame, time: str) -> tuple[datetime, datetime, int]:
+    """Least and greatest time of the spine, of one without times a moment at which nothing was known; and its rows."""
     micros = F.unix_micros(_of(time))  # a number is the same in every time zone
-    row = only_row(spine.agg(F.min(micros).alias("first"), F.max(micros).alias("last")))
+    row = only_row(spine.agg(F.min(micros).alias("first"), F.max(micros).alias("last"), F.count("*").alias("rows")))
     first, last = (_EPOCH + timedelta(microseconds=row[name] or 0) for name in ("first", "last"))
-    return first, last
+    return first, last, row["rows"]
 
 
 def _side(
@@ -360,8 +361,15 @@ def _side(
         ttl=ttl,
         features=results,
         from_creation=from_creation,
+        folder=_folder(view.batch_source),
         empty=empty if SLICES in view.tags else None,
     )
+
+
+def _folder(source: SparkSource) -> str | None:
+    """Where the newest version of a Delta table lies that is all of a source, if it is one."""
+    options = source.table_format.properties if source.table_format is not None else None
+    return source.path if source.path and not options and _format(source) == "delta" else None
 
 
 def _between(rows: DataFrame, time: str, first: datetime | None, last: datetime | None) -> DataFrame:

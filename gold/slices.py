@@ -5,7 +5,7 @@ its count is 0. Feast's objects say so by tags, so that whoever asks Feast is to
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 
@@ -19,7 +19,7 @@ from assay.frames import local_frame, only_row
 from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import quoted
 from gold.aggregates import AGGREGATES
-from gold.as_of_join import Side, Slice
+from gold.side import Side
 
 SLICES, EMPTY = "assay.slices", "assay.empty"
 """Tags: of a feature view whose table is written in slices, and of a field: its empty value as text, where it is not NULL."""
@@ -60,19 +60,28 @@ def _told(spark: SparkSession, expression: str, columns: Mapping[str, Column]) -
     return told
 
 
-def with_slices(sides: Sequence[Side]) -> list[Side]:
-    """The sides, with the slices of those that are written so: one query for all of them."""
-    sliced = [at for at, side in enumerate(sides) if side.empty is not None]
-    if not sliced:
-        return list(sides)
-    rows = reduce(DataFrame.unionByName, [_slices(sides[at]).select("*", F.lit(at).alias("side")) for at in sliced])
-    found: dict[int, list[Slice]] = {at: [] for at in sliced}
-    for row in rows.collect():
-        found[row["side"]].append(Slice(row["time"], row["whole"], row["known"]))
-    return [
-        replace(side, slices=sorted(found[at], key=lambda s: s.time)) if at in found else side
-        for at, side in enumerate(sides)
+@dataclass(frozen=True)
+class Slice:
+    """One time of a table that is written in slices."""
+
+    time: int
+    """Microseconds since 1970, UTC."""
+    whole: bool
+    """Whether the slice has the columns that have an empty value: one that was added to the table later it has not."""
+    known: int
+    """From when on it counts, in microseconds too."""
+
+
+def slices_of(sides: Sequence[Side]) -> list[list[Slice]]:
+    """The slices of each side that is written in them, none of the others: one query for all of them."""
+    found: list[list[Slice]] = [[] for _ in sides]
+    sliced = [
+        _slices(side).select("*", F.lit(at).alias("side")) for at, side in enumerate(sides) if side.empty is not None
     ]
+    if sliced:
+        for row in reduce(DataFrame.unionByName, sliced).orderBy("time").collect():
+            found[row["side"]].append(Slice(row["time"], row["whole"], row["known"]))
+    return found
 
 
 def _slices(side: Side) -> DataFrame:

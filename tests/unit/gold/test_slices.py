@@ -1,19 +1,24 @@
 """Tables written in slices: the newest slice speaks alone, and who is not in it is empty; against a plain loop."""
 
+import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import types as T
 
 from assay.config import FeatureTable
-from gold.as_of_join import Side, as_of_join
-from gold.slices import empty_values, with_slices
+from gold.as_of_files import join_by_files
+from gold.as_of_window import join_by_window
+from gold.side import Side
+from gold.slices import empty_values
 
 BASE = datetime(2013, 3, 10, tzinfo=UTC)
 TTL = timedelta(hours=3)
@@ -68,30 +73,38 @@ tolds = st.lists(
 )
 
 
-@given(asks, tolds, st.booleans())
+def sliced(spark: SparkSession, folder: str, told: Sequence[Told], **more: Any) -> Side:
+    """A Delta table in slices."""
+    utc = pa.timestamp("us", "UTC")
+    types = [("key", pa.string()), ("time", utc), ("created", utc), ("n", pa.int64()), ("last", pa.string())]
+    write_deltalake(folder, pa.Table.from_pylist([row._asdict() for row in told], pa.schema(types)))
+    rows = spark.read.format("delta").load(folder)
+    given: dict[str, Any] = {"features": {"t__n": "n", "t__last": "last"}, "empty": {"t__n": "0"}}
+    return Side(rows, {"key": "key"}, "time", "created", TTL, folder=folder, **(given | more))
+
+
+@pytest.mark.parametrize(("way", "from_creation"), [("files", False), ("window", False), ("window", True)])
+@given(spine=asks, told=tolds)
 @settings(max_examples=8)
 def test_the_newest_slice_speaks_alone(
-    spark: SparkSession, spine: list[Ask], told: list[Told], from_creation: bool
+    spark: SparkSession, way: str, from_creation: bool, spine: list[Ask], told: list[Told]
 ) -> None:
-    table = spark.createDataFrame(told, "k string, at timestamp, created timestamp, n bigint, last string")
-    side = Side(
-        table, {"key": "k"}, "at", "created", TTL, {"t__n": "n", "t__last": "last"}, from_creation, empty={"t__n": "0"}
-    )
-    (sliced,) = with_slices([side])
-    found = as_of_join(spark.createDataFrame(spine, "key string, time timestamp"), "time", [sliced])
-    rows = [(row["key"], row["time"] and row["time"].replace(tzinfo=UTC), *row[2:]) for row in found.collect()]
+    asked = spark.createDataFrame(spine, "key string, time timestamp")
+    with tempfile.TemporaryDirectory() as folder:
+        side = sliced(spark, folder, told, from_creation=from_creation)
+        found = join_by_files(asked, "time", [side], 40) if way == "files" else join_by_window(asked, "time", [side])
+        rows = [(row["key"], row["time"] and row["time"].replace(tzinfo=UTC), *row[2:]) for row in found.collect()]
     wanted = [(*ask, *expected(ask, told, from_creation=from_creation)) for ask in spine]
     assert sorted(rows, key=repr) == sorted(wanted, key=repr)
 
 
-def test_other_sides_and_sides_without_rows_are_as_they_were(spark: SparkSession) -> None:
-    nothing = spark.createDataFrame([], "k string, at timestamp, n bigint")
-    plain = Side(nothing, {"key": "k"}, "at", None, TTL, {"one__n": "n"})
-    sliced = replace(plain, features={"two__n": "n"}, empty={"two__n": "0"})
-    assert with_slices([plain]) == [plain]
+@pytest.mark.parametrize("way", ["files", "window"])
+def test_sides_without_rows_say_nothing(spark: SparkSession, tmp_path: Path, way: str) -> None:
+    two = sliced(spark, str(tmp_path / "two"), [])
+    sides = [sliced(spark, str(tmp_path / "one"), [], features={"one__n": "n"}, empty=None), two]
     asked = spark.createDataFrame([("a", hour(1))], "key string, time timestamp")
-    (row,) = as_of_join(asked, "time", with_slices([plain, sliced])).collect()
-    assert (row["one__n"], row["two__n"]) == (None, None)
+    found = join_by_files(asked, "time", sides, 1) if way == "files" else join_by_window(asked, "time", sides)
+    assert [tuple(row)[2:] for row in found.collect()] == [(None, None, None)]
 
 
 FEATURES: dict[str, dict[str, Any]] = {
