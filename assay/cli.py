@@ -30,7 +30,9 @@ COMMANDS = {
     "promote": 'make a challenger champion, on record: assay promote late_arrival --why "…"',
     "rollback": 'make the version before champion again, on record: assay rollback late_arrival --why "…"',
     "compare": "champion and challenger on what really happened",
-    "nightly": "all stages of a night, in order",
+    "nightly": "the stages of a night, in order, and those of the nights that were missed",
+    "status": "how the stages of the night stand, what is running and what is due",
+    "runs": "what ran, with seconds, rows and errors: assay runs --failed",
     "backfill": "history in one pass: land, clean and build features for a range of nights",
     "dbt": "run dbt on the lakehouse's tables: assay dbt build",
     "report": "write the page of a night",
@@ -133,8 +135,9 @@ def _help() -> str:
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:<{width}}{text}" for name, text in COMMANDS.items()]
     head = "usage: assay <command> [--conf-dir DIR] [--env NAME] [--as-of DATE] [--json]"
-    codes = "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 75 busy"
-    return "\n".join([head, "", *lines, "", "assay <command> --help tells more.", codes])
+    codes = "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 75 busy,"
+    more = "124 over its time limit, 130 and 143 stopped by a signal"
+    return "\n".join([head, "", *lines, "", "assay <command> --help tells more.", codes, more])
 
 
 if __name__ == "__main__":

@@ -99,6 +99,18 @@ class BusyError(AssayError):
     exit_code = 75
 
 
+class TimeLimitError(AssayError):
+    """A stage of a night took longer than its limit, and was cancelled."""
+
+    exit_code = 124
+
+
+class StoppedError(AssayError):
+    """The process was told to stop by SIGTERM. Run the same command again to go on."""
+
+    exit_code = 143
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The hint for an unknown name: the nearest known one, or all of them when none is near."""
     names = sorted(known)

@@ -4,7 +4,8 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from time import monotonic
 
 from assay.cli import set_up_logging
 from assay.config import Model
@@ -29,6 +30,13 @@ def night(arguments: argparse.Namespace, lakehouse: Lakehouse) -> datetime:
     return parse_as_of(arguments.as_of, lakehouse.config.file.night.as_of)
 
 
+def set_now(lakehouse: Lakehouse, now: str | None) -> None:
+    """Take an instant for now, if one is given; time goes on from there."""
+    if now is not None:
+        then, began = parse_as_of(now, time()), monotonic()
+        lakehouse.control.clock = lambda: then + timedelta(seconds=monotonic() - began)
+
+
 def model_of(lakehouse: Lakehouse, name: str) -> Model:
     """A model of the lakehouse by its name; ConfigError for one that it does not have."""
     models = lakehouse.config.models
@@ -43,7 +51,7 @@ def model_of(lakehouse: Lakehouse, name: str) -> Model:
 def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     """Print what stages did: a line each and their notes, or one JSON object."""
     if as_json:
-        print(json.dumps({"runs": [_as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201  # a command's answer
+        print(json.dumps({"runs": [as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201  # a command's answer
         return
     for outcome in outcomes:
         print(line(outcome))  # noqa: T201
@@ -55,7 +63,7 @@ def show_change(made: Change | None, otherwise: str, outcomes: Sequence[Outcome]
     """Print a change of roles, or what there is to say where none was made, and the runs that came with it."""
     if as_json:
         change = None if made is None else asdict(made)
-        print(json.dumps({"change": change, "runs": [_as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201
+        print(json.dumps({"change": change, "runs": [as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201
         return
     print(otherwise if made is None else printable(f"{made}. Gates {made.gates}"))  # noqa: T201
     if outcomes:
@@ -75,14 +83,15 @@ def line(outcome: Outcome) -> str:
     }.get(outcome.stage, ("rows",))
     totals = {name: outcome.total(name) for name in told if any(found.metric == name for found in outcome.metrics)}
     numbers = ", ".join(f"{total:,.0f} {name}" for name, total in totals.items()) if any(totals.values()) else ""
-    if outcome.status == "failed":
-        numbers = f"FAILED: {printable(outcome.error.splitlines()[0])}"
+    if outcome.status != "done":
+        numbers = f"{outcome.status.upper()}: {printable(outcome.error.splitlines()[0])}"
     return (
         f"{outcome.stage:<13}{outcome.as_of:%Y-%m-%d %H:%M}Z  {numbers or 'nothing to do':<58} {outcome.seconds:6.1f} s"
     )
 
 
-def _as_dict(outcome: Outcome) -> dict[str, object]:
+def as_dict(outcome: Outcome) -> dict[str, object]:
+    """An outcome for machines."""
     names = dict.fromkeys(metric.metric for metric in outcome.metrics)
     return {
         "stage": outcome.stage,

@@ -19,6 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     given = parser(main.__doc__ or "", as_of=False).parse_args(arguments)
     lakehouse = open_lakehouse(given.conf_dir, given.env)
     config = lakehouse.config
+    from assay.dag import check_limits
     from bronze.database import check_connections
     from gold.aggregates import check_aggregates
     from model.gates import check_gates
@@ -26,6 +27,10 @@ def main(arguments: Sequence[str]) -> None:
     from silver.profile import check_baseline
     from silver.user_suites import check_suites
 
+    if config.file.night.limits:
+        from jobs.night.stages import STAGES
+
+        check_limits(STAGES, config.file)
     check_connections(lakehouse)
     for source in config.sources.values():
         check_handling(source)

@@ -17,9 +17,9 @@ def verdict(
     models: Sequence[ModelBlock] = (),
     audits: Sequence[AuditRow] = (),
 ) -> Verdict:
-    """Red: a stage or the newest audit failed, rows are unaccounted for, or a model has scored nothing. Amber: rows were
-    quarantined, a feed that delivers nightly brought nothing, a challenger did not score, or the training of a version
-    failed a gate. Green otherwise.
+    """Red: a stage or the newest audit failed, a stage was stopped, rows are unaccounted for, or a model has scored
+    nothing. Amber: rows were quarantined, a feed that delivers nightly brought nothing, a challenger did not score, or the
+    training of a version failed a gate. Green otherwise.
 
     Args:
         stages: The night's stages.
@@ -29,6 +29,7 @@ def verdict(
     """
     failed = [stage for stage in stages if stage.status == "failed"]
     red = [f"The stage {stage.told} failed." for stage in failed if stage.stage != SHADOW]
+    red += [f"The stage {stage.told} was stopped." for stage in stages if stage.status == "stopped"]
     red += [f"{feed.unaccounted} rows of {feed.source} are unaccounted for." for feed in feeds if feed.unaccounted]
     red += [f"The audit {a.told} as of {a.as_of:%Y-%m-%d} failed." for a in audits if a.status == "failed"]
     red += [f"{model.name} has no predictions for this night." for model in models if model.scores is None]
