@@ -139,6 +139,7 @@ def test_commands_are_found_where_they_stand() -> None:
         "README.md": {"assay", "make"},
         "docs/gates.md": {"assay"},
         "docs/how-to.md": {"assay", "spark-submit"},
+        "docs/operations.md": {"assay"},
         "docs/performance.md": {"assay"},
         "docs/tutorial.md": {"assay"},
     }
