@@ -135,9 +135,11 @@ def _help() -> str:
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:<{width}}{text}" for name, text in COMMANDS.items()]
     head = "usage: assay <command> [--conf-dir DIR] [--env NAME] [--as-of DATE] [--json]"
-    codes = "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 75 busy,"
-    more = "124 over its time limit, 130 and 143 stopped by a signal"
-    return "\n".join([head, "", *lines, "", "assay <command> --help tells more.", codes, more])
+    codes = (
+        "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 75 busy, "
+        "124 over its time limit, 130 or 143 stopped"
+    )
+    return "\n".join([head, "", *lines, "", "assay <command> --help tells more.", codes])
 
 
 if __name__ == "__main__":

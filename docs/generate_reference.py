@@ -6,13 +6,17 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from pydantic import TypeAdapter
+
 from assay import errors, lease, ledger
 from assay.cli import COMMANDS
 from assay.config.schema import schemas
+from assay.times import format_duration
 from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
@@ -160,6 +164,8 @@ def _default(item: Mapping[str, Any], *, needed: bool) -> str:
     value = item.get("default")
     if value in (None, {}, [], "", "PT0S") or isinstance(value, dict):
         return ""
+    if isinstance(value, str) and re.fullmatch(r"P[T\dDHMS]+", value):
+        value = format_duration(TypeAdapter(timedelta).validate_python(value))
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -94,8 +94,13 @@ def main(arguments: Sequence[str]) -> None:
     names = [stage.name for stage in STAGES]
     options.add_argument("--as-of", help="a date (that night), or an instant, UTC; by default all that is due")
     some = options.add_mutually_exclusive_group()
-    some.add_argument("--until", choices=names, help="run this stage and what it waits for; catches up no other night")
-    some.add_argument("--only", choices=names, help="run this stage alone; catches up no other night")
+    some.add_argument(
+        "--until",
+        choices=names,
+        metavar="STAGE",
+        help="run this stage and what it waits for; catches up no other night",
+    )
+    some.add_argument("--only", choices=names, metavar="STAGE", help="run this stage alone; catches up no other night")
     options.add_argument("--dry-run", action="store_true", help="say what would be done; run and write nothing")
     options.add_argument("--now", help="the instant to take for now, UTC, to rehearse what a schedule would do")
     given = options.parse_args(arguments)

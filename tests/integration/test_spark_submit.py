@@ -33,6 +33,8 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "nightly": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "report": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "models": ([], ["late_arrival: ", "champion"]),
+    "status": ([], ["Nothing is running. The last complete night is 2013-02-14 00:00 UTC."]),
+    "runs": (["--stage", "train"], ["2013-02-14", "done"]),
     "sql": (
         ["select model_version, count(*) > 0 as many from gold.late_arrival_predictions group by 1 order by 1"],
         ["1  True"],

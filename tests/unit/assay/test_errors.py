@@ -36,6 +36,8 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
         "GateError": 8,
         "DbtError": 9,
         "BusyError": 75,
+        "TimeLimitError": 124,
+        "StoppedError": 143,
     }
     assert all(issubclass(getattr(errors, name), AssayError) for name in kinds)
 
