@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from assay.cli import parser, run
 from assay.control import stoppable
-from assay.dag import Stage, check_limits, tasks, until
+from assay.dag import Stage, State, Task, check_limits, tasks, until
 from assay.errors import BusyError, ConfigError, StoppedError
 from assay.lakehouse import Lakehouse
 from assay.lease import lease
@@ -23,7 +23,7 @@ from assay.night import Ended, run_tasks
 from assay.printable import printable
 from assay.runs import last_complete
 from assay.times import last_night, missed, parse_as_of
-from jobs.common import open_from, set_now, show
+from jobs.common import as_dict, open_from, set_now, show
 from jobs.night.stages import LEDGER_NAMES, STAGES, completing
 
 logger = logging.getLogger(__name__)
@@ -113,16 +113,18 @@ def main(arguments: Sequence[str]) -> None:
         if given.dry_run:
             show_plan(lakehouse, nights, stages, as_json=given.json)
             return
-        done: list[Outcome] = []
+        done: list[tuple[datetime, Ended]] = []
 
         def ended(as_of: datetime, one: Ended) -> None:
-            done.extend(one.outcomes)
+            done.append((as_of, one))
             if not given.json:
                 tell(as_of, one)
 
         run_nights(lakehouse, nights, stages, ended)
         if given.json:
-            show(done, as_json=True)
+            runs = [as_dict(outcome) for _, one in done for outcome in one.outcomes]
+            skipped = [planned(as_of, one.task, one.state) for as_of, one in done if one.state.what != "would run"]
+            print(json.dumps({"runs": runs, "skipped": skipped}, default=str))  # noqa: T201
 
 
 def chosen(given: argparse.Namespace) -> Sequence[Stage]:
@@ -161,6 +163,12 @@ def tell(as_of: datetime, one: Ended) -> None:
     sys.stdout.flush()
 
 
+def planned(as_of: datetime, task: Task, state: State) -> dict[str, object]:
+    """What a stage would do, for machines."""
+    model = None if task.model is None else task.model.name
+    return {"as_of": as_of.isoformat(), "stage": task.stage.name, "model": model, "state": state.what, "why": state.why}
+
+
 def show_plan(lakehouse: Lakehouse, nights: Sequence[datetime], stages: Sequence[Stage], *, as_json: bool) -> None:
     """Print what each stage would do, as things stand now."""
     plan = [
@@ -169,12 +177,7 @@ def show_plan(lakehouse: Lakehouse, nights: Sequence[datetime], stages: Sequence
         for task in tasks(stages, [*lakehouse.config.models.values()])
     ]
     if as_json:
-        told = [
-            {"as_of": as_of.isoformat(), "stage": task.stage.name, "model": task.model and task.model.name,
-             "state": state.what, "why": state.why}
-            for as_of, task, state in plan
-        ]  # fmt: skip
-        print(json.dumps({"plan": told}))  # noqa: T201
+        print(json.dumps({"plan": [planned(*each) for each in plan]}))  # noqa: T201
         return
     for as_of, task, state in plan:
         why = f": {state.why}" if state.why else ""

@@ -87,10 +87,7 @@ def running(leases: Sequence[Mapping[str, Any]], stages: Sequence[Standing]) -> 
     for since, host, pid in holders:
         mine = {row["stage"] for row in leases if (row["host"], row["pid"]) == (host, pid)}
         ended = [one.stage for one in stages if one.stage in mine and one.started_at >= since]
-        order = sorted(
-            mine,
-            key=lambda name: (name not in LEDGER_NAMES, LEDGER_NAMES.index(name) if name in LEDGER_NAMES else name),
-        )
+        order = [name for name in LEDGER_NAMES if name in mine] + sorted(mine - {*LEDGER_NAMES})
         found.append(Running(host, pid, since, tuple(order), tuple(dict.fromkeys(ended))))
     return tuple(found)
 

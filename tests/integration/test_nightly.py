@@ -241,6 +241,9 @@ def test_what_is_done_of_a_night_of_flights_is_skipped_and_said(
     words = ["--conf-dir", str(lakehouse.conf_dir), "--as-of", f"{night:%Y-%m-%d}"]
     assert main(["nightly", *words, "--only", "score"]) == 0
     assert capsys.readouterr().out.split(maxsplit=5)[-1] == "already complete: the night is scored\n"
+    assert main(["nightly", *words, "--only", "features", "--json"]) == 0
+    (skipped,) = json.loads(capsys.readouterr().out)["skipped"]
+    assert (skipped["stage"], skipped["state"]) == ("features", "already complete")
     assert main(["nightly", *words, "--until", "train", "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)["plan"]
     assert [one["stage"] for one in plan] == ["wait", "bronze", "silver", "features", "roles", "train"]
