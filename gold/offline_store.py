@@ -35,6 +35,7 @@ from assay.frames import only_row
 from assay.tables import quoted
 from gold.as_of_join import as_of_join
 from gold.as_of_window import orderable
+from gold.on_demand import REQUEST, results, with_request
 from gold.side import Side
 from gold.slices import EMPTY, SLICES
 
@@ -59,7 +60,9 @@ class AssayRetrievalJob(SparkRetrievalJob):  # type: ignore[misc]
         self._frame = frame
 
     def to_spark_df(self) -> DataFrame:
-        """The spine with its features, lazily; features on demand are worked out by `to_df` and `to_arrow` alone."""
+        """The spine with its features and request inputs, lazily. Views on demand that are functions of Python are worked
+        out by `to_df` and `to_arrow` alone.
+        """
         return self._frame
 
     def to_sql(self) -> str:
@@ -143,12 +146,16 @@ class AssayOfflineStore(SparkOfflineStore):  # type: ignore[misc]
         ]  # fmt: skip
         spine = _everyone(sides, first) if spine is None else spine
         keys = sorted({key for side in sides for key in side.keys})
-        _check_columns(spine, keys, [name for side in sides for name in side.features])
+        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        requests = [view for view in on_demand if REQUEST in view.tags]
+        asked = [name for view in requests for name in results(view, feature_refs, full=full_feature_names)]
+        _check_columns(spine, keys, [*(name for side in sides for name in side.features), *asked])
+        found = as_of_join(spine, time, sides, rows=rows)
         return AssayRetrievalJob(
-            as_of_join(spine, time, sides, rows=rows),
+            with_request(found, time, requests, feature_refs, full=full_feature_names),
             full_feature_names=full_feature_names,
             config=config,
-            on_demand_feature_views=OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
+            on_demand_feature_views=[view for view in on_demand if REQUEST not in view.tags],
             metadata=RetrievalMetadata(
                 features=feature_refs, keys=keys, min_event_timestamp=first, max_event_timestamp=last
             ),

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from assay.config import Model
 from assay.lakehouse import Lakehouse
 from assay.tables import quoted
-from gold.datasets import spine_of
+from gold.spine import spine_of
 
 
 def labels(lakehouse: Lakehouse, model: Model, known_by: datetime) -> DataFrame:

@@ -7,6 +7,7 @@ it is, so whatever stops a run leaves the predictions of before as they were.
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -102,6 +103,12 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     version = lakehouse.tables.version(source)
     inputs = lakehouse.tables.read(source, version).where(F.col("as_of") == F.lit(outcome.as_of))
     _check_inputs(lakehouse, model, scorer, inputs)
+    built = {made.target: made.key for made in ledger.completed(lakehouse, "features", [outcome.as_of]).values()}
+    if other := defined_otherwise(scorer.artifact.about, {name: built.get(name) for name in model.features}):
+        outcome.notes.append(
+            f"{model.name}: version {scorer.version} was trained where {', '.join(other)} was defined otherwise; "
+            "train it again"
+        )
     given = only_row(inputs.agg(F.count("*").alias("rows"), F.any_value(FEATURE_VERSIONS).alias("versions")))
     if not given["rows"]:
         raise ModelError(
@@ -126,6 +133,17 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     commit = write(lakehouse.tables, model, scored, told, asked=given["rows"], slice_of=slice_of, empty=empty)
     outcome.measure(model.name, rows=commit.rows, version=scorer.version)
     outcome.targets.append(Target(model.name, key, table, commit.version))
+
+
+def defined_otherwise(about: Mapping[str, Any], built: Mapping[str, str | None]) -> list[str]:
+    """The feature tables whose definition is another than that which a version was trained on.
+
+    Args:
+        about: What the version's recipe says of its training; of versions of before, nothing.
+        built: Feature table -> the key that the ledger has of its newest slice, if there is one.
+    """
+    trained = about.get("recipe", {}).get("features", {})
+    return [name for name, key in built.items() if name in trained and key and trained[name]["definition"] != key]
 
 
 def write(

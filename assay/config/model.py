@@ -179,7 +179,8 @@ class Model(Document):
     """Feature tables, and which of their features."""
 
     request: dict[Identifier, str] = {}
-    """Inputs computed from the spine's row itself, by SQL expression, the same in training and scoring."""
+    """Inputs computed from the spine's row and its features (`<table>__<feature>`), by SQL expression, the same in training
+    and scoring."""
 
     rank_within: tuple[Identifier, ...] = ()
     """Columns of the spine: rows alike in them, and of one `as_of`, are ranked among each other; for `ranking`."""
