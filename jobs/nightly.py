@@ -157,9 +157,9 @@ def tell(as_of: datetime, one: Ended) -> None:
     show(one.outcomes, as_json=False)
     if one.error is not None:
         first = printable(str(one.error).splitlines()[0] if str(one.error) else repr(one.error))
-        print(f"{one.task!s:<13}{as_of:%Y-%m-%d %H:%M}Z  FAILED: {first}")  # noqa: T201
+        print(f"{one.task!s:<12} {as_of:%Y-%m-%d %H:%M}Z  FAILED: {first}")  # noqa: T201
     elif one.state.what == "already complete" or one.blocked:
-        print(f"{one.task!s:<13}{as_of:%Y-%m-%d %H:%M}Z  {one.state.what}: {one.state.why}")  # noqa: T201
+        print(f"{one.task!s:<12} {as_of:%Y-%m-%d %H:%M}Z  {one.state.what}: {one.state.why}")  # noqa: T201
     sys.stdout.flush()
 
 
@@ -181,7 +181,7 @@ def show_plan(lakehouse: Lakehouse, nights: Sequence[datetime], stages: Sequence
         return
     for as_of, task, state in plan:
         why = f": {state.why}" if state.why else ""
-        print(f"{task!s:<24}{as_of:%Y-%m-%d %H:%M}Z  {state.what}{why}")  # noqa: T201
+        print(f"{task!s:<23} {as_of:%Y-%m-%d %H:%M}Z  {state.what}{why}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """`assay nightly` that is left alone: what is done is skipped, what was missed is caught up, and how it stands is told."""
 
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -79,7 +78,7 @@ def files(folder: Path) -> dict[str, int]:
 
 
 def test_missed_nights_are_caught_up_in_order_and_a_rehearsal_writes_nothing(
-    plant: Plant, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    plant: Plant, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in (1, 2, 3):
         plant.deliver(number)
@@ -110,9 +109,8 @@ def test_missed_nights_are_caught_up_in_order_and_a_rehearsal_writes_nothing(
         ("2013-03-01T23-00.csv", 2), ("2013-03-02T23-00.csv", 3), ("2013-03-03T23-00.csv", 4),
     ]  # fmt: skip
 
-    with caplog.at_level(logging.WARNING):
-        assert main(["nightly", "--conf-dir", str(lakehouse.conf_dir), "--now", "2013-03-07", "--dry-run"]) == 0
-    assert "1 missed nights, 2013-03-05 to 2013-03-05, are more than night.catch_up" in caplog.text
+    assert main(["nightly", "--conf-dir", str(lakehouse.conf_dir), "--now", "2013-03-07", "--dry-run"]) == 0
+    assert "1 missed nights, 2013-03-05 to 2013-03-05, are more than night.catch_up" in capsys.readouterr().err
 
 
 def test_a_night_that_fails_holds_up_no_later_one_and_is_told_as_failing_since(
@@ -192,7 +190,8 @@ def test_a_night_waits_for_what_makes_its_sources_fresh_until_its_time_is_over(
     set_now(lakehouse, "2013-03-04T00:05Z")
     outcomes = {one.stage: one for one in run_night(lakehouse, day(4))}
     assert len(slept) == 2
-    assert outcomes["wait"].notes == ["readings: there is something to land at 2013-03-04 00:05Z"]
+    (note,) = outcomes["wait"].notes
+    assert note.startswith("readings: there is something to land at 2013-03-04 00:")
     assert outcomes["silver"].total("accepted") == 1
 
     slept.clear()

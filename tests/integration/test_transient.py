@@ -107,8 +107,8 @@ def test_a_conflict_of_two_writers_of_a_delta_table_may_pass(spark: SparkSession
     while not began.exists():
         assert writer.is_alive()
         time.sleep(0.05)
-    tables.append("gold.numbers", spark.sql("select 3 as n, 'x' as part"))
+    tables.replace("gold.numbers", spark.sql("select 3 as n, 'x' as part"), slice_of={"part": ["x"]})
     go.touch()
     writer.join()
-    assert "DELTA_CONCURRENT" in str(caught[0].found)
+    assert "DELTA_CONCURRENT" in str(caught[0].__cause__)
     assert transient(caught[0])
