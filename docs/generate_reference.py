@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from assay import errors, lease, ledger
+from assay.alerts.record import SCHEMA as ALERTS_SCHEMA
 from assay.cli import COMMANDS
 from assay.config.schema import schemas
 from bronze import seen
@@ -223,6 +224,7 @@ def _ops() -> Iterator[str]:
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
         ("`ops.gates`: a row per gate of a training", GATES_SCHEMA),
         ("`ops.promotions`: a row per change of a version's role", roles.SCHEMA),
+        ("`ops.alerts`: a row per thing that was to be told, and per attempt to tell it", ALERTS_SCHEMA),
         (
             "`ops.leases`: a row per lease that was taken, and one without a stage for each holder that has done",
             lease.SCHEMA,

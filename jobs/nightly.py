@@ -16,14 +16,26 @@ from assay.cli import parser, run
 from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
-from jobs import dbt, report
+from jobs import alerts, dbt, report
 from jobs.common import night, open_from, show
 from jobs.score import score_model
 from jobs.train import check_promoted, train_model
 from model.registry import champion, due, waiting
 from model.roles import finish
 
-STAGES = ("bronze", "silver", "features", "training_set", "train", "scoring_set", "score", "shadow", "dbt", "report")
+STAGES = (
+    "bronze",
+    "silver",
+    "features",
+    "training_set",
+    "train",
+    "scoring_set",
+    "score",
+    "shadow",
+    "dbt",
+    "report",
+    "alerts",
+)
 
 
 def run_night(
@@ -31,8 +43,8 @@ def run_night(
 ) -> list[Outcome]:
     """Run a night: land, clean, build features, train if due, score, dbt, report.
 
-    A training that fails its gates stops the night only if there is no champion to score with. The report is written
-    also for a night that failed.
+    A training that fails its gates stops the night only if there is no champion to score with. The report is written,
+    and alerts are sent, also for a night that failed.
 
     Args:
         lakehouse: The lakehouse.
@@ -64,7 +76,10 @@ def run_night(
                 outcomes.append(dbt.run_dbt(lakehouse, as_of))
         finally:
             progress("report")
-            outcomes.append(report.run_report(lakehouse, as_of))
+            try:
+                outcomes.append(report.run_report(lakehouse, as_of))
+            finally:
+                outcomes += alerts.run_alerts(lakehouse, as_of, sys.exception())
     return outcomes
 
 

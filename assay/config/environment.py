@@ -2,6 +2,7 @@
 
 from pydantic import Field, SecretStr
 
+from assay.config.alerts import Alerts
 from assay.config.base import Config, Document, Identifier
 
 
@@ -58,3 +59,6 @@ class Environment(Document):
 
     connections: dict[Identifier, Connection] = {}
     """Databases, by the name that contracts give in `from.jdbc`."""
+
+    alerts: Alerts = Field(default=Alerts())
+    """Who is told when something is wrong."""

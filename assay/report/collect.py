@@ -88,7 +88,7 @@ def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime) -> tuple[Any, ...]:
     """The night's runs and numbers, the nights before it, the models' trainings, and the newest audits."""
     models = tuple(lakehouse.config.models)
     runs = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of))
-    recent = runs.withColumn("model", _model_of(models)).persist()
+    recent = runs.withColumn("model", model_of(models)).persist()
     try:
         last = _last_runs(recent, as_of)
         trained = trainings(recent, _versions(last, models, "score"))
@@ -97,7 +97,7 @@ def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime) -> tuple[Any, ...]:
         recent.unpersist()
 
 
-def _model_of(models: Sequence[str]) -> Column:
+def model_of(models: Sequence[str]) -> Column:
     """Which of several models a run is of, by its numbers or else its notes; NULL where it ended before it had any."""
     if len(models) < 2:
         return F.lit(None).cast("string")
