@@ -35,6 +35,7 @@ COMMANDS = {
     "dbt": "run dbt on the lakehouse's tables: assay dbt build",
     "report": "write the page of a night",
     "alerts": "tell people what is wrong and what is over: assay alerts --as-of <night>, assay alerts ls",
+    "metrics": "a night's numbers for Prometheus: assay metrics --as-of <night>, assay metrics --serve 9464",
     "audit": "whether past inputs read the same today, and told no future: assay audit replay, assay audit leaks",
     "catalog": "what every feature is, since when there is one, and what its values are",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",

@@ -18,7 +18,7 @@ from assay.alerts.message import bounded
 from assay.alerts.problem import RESOLVED, Event, Incident
 from assay.catalog import as_text
 from assay.cli import parser, run
-from assay.errors import AlertError, ConfigError, nearest
+from assay.errors import AlertError, BusyError, ConfigError, nearest
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from jobs import report
@@ -43,9 +43,12 @@ def run_alerts(lakehouse: Lakehouse, as_of: datetime, error: BaseException | Non
     at = datetime.now(UTC)
     try:
         return [tell.run(lakehouse, as_of, page(lakehouse, as_of), of_night(lakehouse.name, as_of, at, error))]
+    except BusyError as busy:
+        logger.warning("another process tells people: %s", bounded(busy.what))
+        return []
     except Exception as broken:  # noqa: BLE001  # a full disk, say: then people are told all the same, without tables
         logger.warning("ops.alerts could not be used, and the night is told without it: %s", bounded(str(broken)))
-        fates = tell.run_directly(lakehouse, as_of, page(lakehouse, as_of), error or broken)
+        fates = tell.run_directly(lakehouse, as_of, page(lakehouse, as_of), error, broken)
         for name, why in fates.items():
             if why:
                 logger.warning("the channel %s took no message: %s", name, why)

@@ -16,7 +16,7 @@ from assay.cli import parser, run
 from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
-from jobs import alerts, dbt, report
+from jobs import alerts, dbt, metrics, report
 from jobs.common import night, open_from, show
 from jobs.score import score_model
 from jobs.train import check_promoted, train_model
@@ -80,6 +80,7 @@ def run_night(
                 outcomes.append(report.run_report(lakehouse, as_of))
             finally:
                 outcomes += alerts.run_alerts(lakehouse, as_of, sys.exception())
+                metrics.write_metrics(lakehouse, as_of)
     return outcomes
 
 

@@ -57,13 +57,13 @@ def of_runs(rows: Sequence[Mapping[str, Any]], lakehouse: str) -> list[Finding]:
     found, untold = [], set()
     for row in sorted(rows, key=lambda row: (row["as_of"], row["started_at"])):
         stage, model = row["stage"], row["model"] or ""
-        if stage == STAGE or row["status"] not in ("done", "failed"):
+        if stage == STAGE or row["status"] == "running":
             continue
         good = Finding(
             Problem(lakehouse, "run", stage, name=model), _utc(row["as_of"]), _utc(row["started_at"]),
             run_ids=(row["run_id"],),
         )  # fmt: skip
-        found.append(good if row["status"] == "done" else _failed(good, stage, model, row["error"] or ""))
+        found.append(good if row["status"] == "done" else _failed(good, row))
         if not model:
             untold.add(good.problem)
         elif (before := Problem(lakehouse, "run", stage)) in untold:
@@ -71,11 +71,13 @@ def of_runs(rows: Sequence[Mapping[str, Any]], lakehouse: str) -> list[Finding]:
     return found
 
 
-def _failed(good: Finding, stage: str, model: str, error: str) -> Finding:
-    what, details, do = _parts(error)
+def _failed(good: Finding, row: Mapping[str, Any]) -> Finding:
+    stage, model = row["stage"], row["model"]
+    what, details, do = _parts(row["error"] or "")
     severity: Severity = "warn" if stage == "shadow" else "bad"  # the champion's predictions stand
     told = f"{stage} of {model}" if model else stage
-    return replace(good, severity=severity, what=f"{told} failed: {what}", details=details, do=do)
+    fate = "failed" if row["status"] == "failed" else f"was {row['status']}"
+    return replace(good, severity=severity, what=f"{told} {fate}: {what}", details=details, do=do)
 
 
 def _parts(error: str) -> tuple[str, str, str]:

@@ -22,6 +22,7 @@ from assay.alerts.problem import (
     Problem,
     Standing,
 )
+from assay.explained import first_lines
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
@@ -64,31 +65,45 @@ def run(lakehouse: Lakehouse, as_of: datetime, page: str, night: Finding | None 
     return run_stage(lakehouse, STAGE, as_of, work)
 
 
-def run_directly(lakehouse: Lakehouse, as_of: datetime, page: str, error: BaseException) -> dict[str, str]:
-    """Tell that a night died where the tables cannot be asked what was told before: the same id for the same night.
+def run_directly(
+    lakehouse: Lakehouse, as_of: datetime, page: str, error: BaseException | None, broken: BaseException
+) -> dict[str, str]:
+    """Tell of a night where the tables cannot be asked what was told before: the same id for the same night.
+
+    Args:
+        lakehouse: The lakehouse, with at least one channel.
+        as_of: The night.
+        page: Where the night's page is.
+        error: What the night died of, if it did.
+        broken: Why the tables cannot be asked.
 
     Returns:
         Channel -> why it has not taken the message; empty where it has.
     """
-    settings = lakehouse.environment.alerts
-    found = of_night(lakehouse.name, as_of, datetime.now(UTC), error)
-    event = Event(
-        found.problem, OPENED, 0, found.at, as_of, as_of, "bad", found.what, found.details, found.do, (),
-        tuple(settings.channels), number=int(as_of.timestamp()),
-    )  # fmt: skip
-    message = Message(lakehouse.name, as_of, page, (event,))
-    return send_all(dict.fromkeys(settings.channels, message), settings.channels, settings.timeout.total_seconds())
+    found = of_night(lakehouse.name, as_of, datetime.now(UTC), error or broken)
+    what = found.what if error else f"What is wrong on this night could not be looked up: {first_lines(broken)}"
+    return _to_all(lakehouse, Message(lakehouse.name, as_of, page, (_alone(lakehouse, replace(found, what=what)),)))
 
 
 def run_test(lakehouse: Lakehouse, at: datetime) -> dict[str, str]:
     """Send a test message by every channel; channel -> why it has not arrived, empty where it has."""
-    settings = lakehouse.environment.alerts
-    problem = Problem(lakehouse.name, "test", "alerts")
-    event = Event(
-        problem, OPENED, 0, at, at, at, "warn", "This is a test: nothing is wrong.", "", "Nothing.", (),
-        tuple(settings.channels), number=int(at.timestamp()),
+    found = Finding(
+        Problem(lakehouse.name, "test", "alerts"), at, at, "warn", "This is a test: nothing is wrong.", do="Nothing."
+    )
+    page = lakehouse.environment.alerts.pages or str(lakehouse.folder("reports"))
+    return _to_all(lakehouse, Message(lakehouse.name, at, page, (_alone(lakehouse, found),)))
+
+
+def _alone(lakehouse: Lakehouse, found: Finding) -> Event:
+    """An event that is in no table; its id is that of the problem and the night."""
+    return Event(
+        found.problem, OPENED, 0, found.at, found.as_of, found.as_of, found.severity or "bad", found.what, found.details,
+        found.do, (), tuple(lakehouse.environment.alerts.channels), number=int(found.as_of.timestamp()),
     )  # fmt: skip
-    message = Message(lakehouse.name, at, settings.pages or str(lakehouse.folder("reports")), (event,))
+
+
+def _to_all(lakehouse: Lakehouse, message: Message) -> dict[str, str]:
+    settings = lakehouse.environment.alerts
     return send_all(dict.fromkeys(settings.channels, message), settings.channels, settings.timeout.total_seconds())
 
 
@@ -98,9 +113,7 @@ def _with_night(evidence: Mapping[Problem, Standing], night: Finding | None) -> 
         return dict(evidence)
     why = night.what.partition(": ")[2]
     told = [one.now for one in evidence.values() if one.now is not None and one.now.as_of == night.as_of]
-    if night.severity is not None and any(
-        one.severity == "bad" and one.what.endswith(f"failed: {why}") for one in told
-    ):
+    if night.severity is not None and any(one.severity == "bad" and one.what.endswith(f": {why}") for one in told):
         return dict(evidence)
     return {**evidence, **newest([night], night.as_of)}
 

@@ -60,7 +60,8 @@ def telling(readings: Readings, *, remind: str = "7d", **channels: Any) -> Lakeh
     """The lakehouse with channels."""
     conf = readings.lakehouse.conf_dir
     settings = {"channels": channels, "remind": remind, "timeout": "2s", "pages": PAGES}
-    (conf.parent / "env" / "local.yml").write_text(json.dumps({"alerts": settings}))
+    numbers = {"textfile": str(conf.parents[1] / "assay.prom")}
+    (conf.parent / "env" / "local.yml").write_text(json.dumps({"alerts": settings, "metrics": numbers}))
     return open_lakehouse(conf)
 
 
@@ -83,6 +84,10 @@ def rows(lakehouse: Lakehouse, *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in found]
 
 
+def told_to_prometheus(lakehouse: Lakehouse) -> set[str]:
+    return set(Path(lakehouse.environment.metrics.textfile or "").read_text().splitlines())
+
+
 def send(lakehouse: Lakehouse, as_of: datetime = NIGHT) -> Outcome:
     return tell.run(lakehouse, as_of, "page.html")
 
@@ -95,6 +100,7 @@ def test_a_week_is_told_once_each_problem_each_end_and_each_channel_that_fails(
     readings.deliver("2013-03-01.csv", BAD)
     with pytest.raises(AssayError, match="column"):
         nightly.run_night(lakehouse, NIGHT)
+    assert {'assay_stage_success{lakehouse="tiny",model="",stage="bronze"} 0.0', 'assay_alerts_open{lakehouse="tiny",severity="bad"} 2.0'} <= told_to_prometheus(lakehouse)  # fmt: skip
     (_, _, first), (_, _, second) = hook.got
     assert first["page"] == f"{PAGES}/2013-03-02.html"
     (alert,) = first["alerts"]
@@ -110,6 +116,16 @@ def test_a_week_is_told_once_each_problem_each_end_and_each_channel_that_fails(
     other.got.clear()
     readings.deliver("2013-03-01.csv", GOOD)
     done = nightly.run_night(lakehouse, NIGHT)[-1]
+    assert {
+        'assay_night_success{lakehouse="tiny"} 1.0',
+        'assay_stage_rows_out{lakehouse="tiny",model="",stage="bronze"} 1.0',
+        'assay_source_rows{fate="accepted",lakehouse="tiny",source="readings"} 1.0',
+        'assay_alerts_open{lakehouse="tiny",severity="bad"} 0.0',
+    } <= told_to_prometheus(lakehouse)
+    successes = {
+        line.partition("stage=")[2].split("}")[0] for line in told_to_prometheus(lakehouse) if "last_success" in line
+    }
+    assert successes >= {'"bronze"', '"silver"', '"report"', '"alerts"'}
     assert (done.stage, done.status, done.total("resolved"), done.total("failed")) == ("alerts", "done", 2, 0)
     assert [event for event, _ in hook.alerts] == ["opened", "opened", "resolved", "resolved"]
     assert [event for event, _ in other.alerts] == ["resolved"]  # the newest of what it has missed
@@ -130,7 +146,7 @@ def test_a_week_is_told_once_each_problem_each_end_and_each_channel_that_fails(
         lakehouse.tables.replace("ops.watch", frame, slice_of={"as_of": [as_of]})
         failing(lakehouse, as_of=as_of, why=f"Day {day}.")
         send(lakehouse, as_of)
-    send(lakehouse, as_of)
+    send(lakehouse, NIGHT + timedelta(days=3))
     assert hook.alerts == [
         ("opened", "score failed: Day 1."), ("opened", "model:late: drift hour: PSI of day 1"),
         ("reminded", "score failed: Day 3."), ("resolved", "model:late: drift hour: PSI of day 1"),
@@ -198,6 +214,8 @@ def test_where_the_tables_cannot_be_used_the_night_is_told_without_them(
     assert [what for _, what in hook.alerts] == ["The night did not go to its end: No."] * 2
     assert len({sent["alerts"][0]["id"] for _, _, sent in hook.got}) == 1
     assert "ops.alerts could not be used" in caplog.text
+    assert alerts.run_alerts(lakehouse, NIGHT, None) == []
+    assert hook.alerts[2][1].startswith("What is wrong on this night could not be looked up: ")
 
 
 def test_without_a_channel_nothing_is_asked_of_spark(readings: Readings) -> None:

@@ -39,6 +39,7 @@ def test_a_run_that_failed_is_wrong_until_it_is_done() -> None:
     assert wrong(row(0, "silver", "done"), failed) == {("silver", ""): "silver failed: A batch stops."}
     assert wrong(failed, row(2, "silver", "done", night=1)) == {}
     assert wrong(failed, row(2, "bronze", "done", night=1)) != {}
+    assert wrong(row(1, "silver", "stopped", error="Too late.")) == {("silver", ""): "silver was stopped: Too late."}
     assert wrong(row(1, "alerts", "failed"), row(2, "bronze", "running")) == {}
 
 
