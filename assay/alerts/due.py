@@ -40,7 +40,7 @@ def _event(standing: Standing | None, incident: Incident | None, as_of: datetime
     is_bad = now is not None and now.severity is not None
     if incident is None or not incident.is_open:
         return _opened(now, incident, as_of) if is_bad and now is not None else None
-    if newest is not None and newest.severity is None and not is_bad and newest.as_of >= incident.last.since:
+    if newest is not None and newest.severity is None and not is_bad:
         return _over(incident, newest, as_of)
     if incident.last.as_of + remind <= as_of:
         return _reminded(incident, now if is_bad else None, as_of)

@@ -93,6 +93,7 @@ def test_telling_of_an_old_night_again_opens_nothing_that_is_over_and_ends_nothi
         story.tell(number)
     assert [story.told(number) for number in range(3)] == [[], [], []]
     story.ran(3, bad=True)
+    assert story.told(2) == []
     assert story.told(3) == ["opened"]
     story.ran(2, bad=False)
     assert story.told(2) == []
