@@ -115,8 +115,9 @@ def main(arguments: Sequence[str]) -> None:
         return
     try:
         server, thread = exposition.serve(path, given.host, given.serve)
-    except OSError as error:
-        raise ConfigError("The port cannot be listened at.", where="--serve", found=error.strerror) from error
+    except (OSError, OverflowError) as error:
+        found = f"{given.host}:{given.serve}: {getattr(error, 'strerror', None) or error}"
+        raise ConfigError("The port cannot be listened at.", where="--serve, --host", found=found) from error
     print(f"serving {path} at http://{given.host}:{server.server_port}/metrics", flush=True)  # noqa: T201
     thread.join()
 

@@ -11,9 +11,11 @@ import pytest
 
 from assay import exposition
 from assay.config.environment import Metrics
+from assay.errors import ConfigError
 from assay.exposition import Facts, Watched
 from assay.redaction import hide
 from assay.report.night import StageRow
+from jobs import metrics
 
 NIGHT = datetime(2013, 3, 7, tzinfo=UTC)
 FACTS = Facts(
@@ -79,3 +81,16 @@ def test_the_endpoint_serves_what_the_newest_night_has_written(tmp_path: Path) -
 def test_a_file_that_node_exporter_would_not_read_is_refused() -> None:
     with pytest.raises(ValueError, match=r"does not end in \.prom"):
         Metrics(textfile="/var/lib/assay.txt")
+
+
+def test_a_port_that_cannot_be_listened_at_is_told(tmp_path: Path) -> None:
+    (tmp_path / "env").mkdir()
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "lakehouse.yml").write_text("name: x\ndescription: X.\n")
+    (tmp_path / "env" / "local.yml").write_text(f"metrics: {{textfile: {tmp_path}/a.prom}}\n")
+    with served(tmp_path / "a.prom") as address:
+        taken = address.partition(":")[2].partition("/")[0]
+        for port, why in ((taken, "Address already in use"), ("70000", "port must be 0-65535")):
+            with pytest.raises(ConfigError, match="cannot be listened at") as error:
+                metrics.main(["--conf-dir", str(tmp_path / "x"), "--serve", port])
+            assert why in str(error.value.found)
