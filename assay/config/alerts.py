@@ -141,4 +141,5 @@ class Alerts(Config):
                     given.append(channel.slack)
                 case Email():
                     given.append(channel.password)
-        return [value.get_secret_value() for value in given if value is not None]
+        values = [value.get_secret_value() for value in given if value is not None]
+        return [*values, *(value.rpartition(" ")[2] for value in values)]  # of "Bearer …" the token by itself too

@@ -9,8 +9,8 @@ from assay.config.base import Config, Document, Identifier
 
 
 def _textfile(path: str) -> str:
-    if not path.endswith(".prom") or "\0" in path:
-        raise ValueError(f"{path!r} does not end in .prom: node_exporter would not read it")
+    if not path.startswith("/") or not path.endswith(".prom") or "\0" in path:
+        raise ValueError(f"{path!r} is not a whole path that ends in .prom, which is what node_exporter reads")
     return path
 
 

@@ -13,14 +13,14 @@ from assay.redaction import redacted
 VALID = """
 alerts:
   channels:
-    oncall: {webhook: "${ONCALL_URL}", headers: {Authorization: "Bearer ${ONCALL_TOKEN}"}}
+    oncall: {webhook: "${ONCALL_URL}", headers: {Authorization: "Bearer ${ONCALL_SAYS}"}}
     team: {slack: "${TEAM_URL}"}
     mail: {email: [data@example.com], from: assay@example.com, server: smtp.example, user: "${SMTP_USER}", password: "${SMTP_PASSWORD}"}
     pager: {command: [page, "--team", data]}
   remind: 3d
 """
 VALUES = {
-    "ONCALL_URL": "https://oncall.example/in/canary-1", "ONCALL_TOKEN": "canary-2", "TEAM_URL": "https://chat.example/canary-3",
+    "ONCALL_URL": "https://oncall.example/in/canary-1", "ONCALL_SAYS": "canary-2", "TEAM_URL": "https://chat.example/canary-3",
     "SMTP_USER": "night", "SMTP_PASSWORD": "canary-4",
 }  # fmt: skip
 

@@ -78,9 +78,10 @@ def test_the_endpoint_serves_what_the_newest_night_has_written(tmp_path: Path) -
     assert [one.name for one in tmp_path.iterdir()] == ["assay.prom"]
 
 
-def test_a_file_that_node_exporter_would_not_read_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"does not end in \.prom"):
-        Metrics(textfile="/var/lib/assay.txt")
+@pytest.mark.parametrize("path", ["/var/lib/assay.txt", "lib/assay.prom"])
+def test_a_file_that_node_exporter_would_not_read_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match=r"not a whole path that ends in \.prom"):
+        Metrics(textfile=path)
 
 
 def test_a_port_that_cannot_be_listened_at_is_told(tmp_path: Path) -> None:
