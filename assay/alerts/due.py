@@ -28,7 +28,7 @@ def due(
         channels: Who is to be told.
     """
     events = []
-    for problem in sorted({*standings, *incidents}, key=lambda one: (one.kind, one.subject, one.monitor, one.name)):
+    for problem in sorted({*standings, *incidents}):
         event = _event(standings.get(problem), incidents.get(problem), as_of, remind)
         if event is not None:
             events.append(replace(event, at=at, channels=tuple(channels)))
@@ -84,7 +84,7 @@ def _over(incident: Incident, found: Finding, as_of: datetime) -> Event:
 def pending(incidents: Incidents, channels: Sequence[str]) -> dict[str, list[Event]]:
     """Channel -> what it has not been told yet, of those that there are. Of each incident the newest event says it all."""
     waiting: dict[str, list[Event]] = {}
-    for incident in incidents.values():
+    for _, incident in sorted(incidents.items(), key=lambda item: item[0]):
         for channel in incident.last.channels:
             if channel in channels and (incident.last.alert_id, channel) not in incident.delivered:
                 waiting.setdefault(channel, []).append(incident.last)

@@ -14,7 +14,7 @@ REMINDED: Final = "reminded"
 RESOLVED: Final = "resolved"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Problem:
     """What can be wrong. Two findings with the same of these are of one problem, whatever their numbers and nights."""
 
