@@ -36,6 +36,8 @@ COMMANDS = {
     "backfill": "history in one pass: land, clean and build features for a range of nights",
     "dbt": "run dbt on the lakehouse's tables: assay dbt build",
     "report": "write the page of a night",
+    "alerts": "tell people what is wrong and what is over: assay alerts --as-of <night>, assay alerts ls",
+    "metrics": "a night's numbers for Prometheus: assay metrics --as-of <night>, assay metrics --serve 9464",
     "audit": "whether past inputs read the same today, and told no future: assay audit replay, assay audit leaks",
     "catalog": "what every feature is, since when there is one, and what its values are",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",
@@ -136,7 +138,7 @@ def _help() -> str:
     lines = [f"  {name:<{width}}{text}" for name, text in COMMANDS.items()]
     head = "usage: assay <command> [--conf-dir DIR] [--env NAME] [--as-of DATE] [--json]"
     codes = (
-        "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 75 busy, "
+        "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 10 alerts, 75 busy, "
         "124 over its time limit, 130 or 143 stopped"
     )
     return "\n".join([head, "", *lines, "", "assay <command> --help tells more.", codes])

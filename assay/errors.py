@@ -93,6 +93,12 @@ class DbtError(AssayError):
     exit_code = 9
 
 
+class AlertError(AssayError):
+    """A channel did not take the alerts."""
+
+    exit_code = 10
+
+
 class BusyError(AssayError):
     """Another run holds the lease of a stage."""
 

@@ -14,6 +14,7 @@ from unittest.mock import patch
 from pydantic import TypeAdapter
 
 from assay import errors, lease, ledger
+from assay.alerts.record import SCHEMA as ALERTS_SCHEMA
 from assay.cli import COMMANDS
 from assay.config.schema import schemas
 from assay.times import format_duration
@@ -229,6 +230,7 @@ def _ops() -> Iterator[str]:
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
         ("`ops.gates`: a row per gate of a training", GATES_SCHEMA),
         ("`ops.promotions`: a row per change of a version's role", roles.SCHEMA),
+        ("`ops.alerts`: a row per thing that was to be told, and per attempt to tell it", ALERTS_SCHEMA),
         (
             "`ops.leases`: a row per lease that was taken, and one without a stage for each holder that has done",
             lease.SCHEMA,

@@ -78,6 +78,7 @@ def line(outcome: Outcome) -> str:
         "replay": ("replayed", "quarantined"),
         "train": ("promoted", "version", "trees"),
         "dbt": ("models", "tests"),
+        "alerts": ("opened", "reminded", "resolved", "delivered", "failed"),
         "audit_replay": ("nights", "rows", "values", "differing"),
         "audit_leaks": ("rows", "values", "differing"),
     }.get(outcome.stage, ("rows",))

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from assay.alerts.findings import STAGE as ALERTS
 from assay.cli import parser, run
 from assay.control import stoppable
 from assay.dag import Stage, State, Task, check_limits, tasks, until
@@ -23,6 +24,7 @@ from assay.night import Ended, run_tasks
 from assay.printable import printable
 from assay.runs import last_complete
 from assay.times import last_night, missed, parse_as_of
+from jobs import alerts, metrics
 from jobs.common import as_dict, open_from, set_now, show
 from jobs.night.stages import LEDGER_NAMES, STAGES, completing
 
@@ -39,8 +41,8 @@ def run_night(
 ) -> list[Outcome]:
     """Run a night, stage by stage. What is done is skipped; where a stage fails, those that need it are left out.
 
-    A training that fails its gates is a failure only if there is no champion to score with. The report is written also for
-    a night that failed.
+    A training that fails its gates is a failure only if there is no champion to score with. The report is written, and of
+    a night with all its stages alerts are sent and metrics written, also where it failed.
 
     Args:
         lakehouse: The lakehouse.
@@ -53,8 +55,14 @@ def run_night(
         AssayError: What the first stage that failed raised.
     """
     check_limits(STAGES, lakehouse.config.file)
-    with lease(lakehouse, LEDGER_NAMES):
-        return run_tasks(lakehouse, as_of, tasks(stages, [*lakehouse.config.models.values()]), progress, ended)
+    wanted = tasks(stages, [*lakehouse.config.models.values()])
+    with lease(lakehouse, [*LEDGER_NAMES, ALERTS]):
+        try:
+            return run_tasks(lakehouse, as_of, wanted, progress, ended)
+        finally:
+            if len(stages) == len(STAGES):
+                alerts.run_alerts(lakehouse, as_of, sys.exception())
+                metrics.write_metrics(lakehouse, as_of)
 
 
 def run_nights(

@@ -94,6 +94,15 @@ def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime) -> tuple[Any, ...]:
         recent.unpersist()
 
 
+def stages_of(lakehouse: Lakehouse, as_of: datetime) -> tuple[tuple[StageRow, ...], dict[str, Any]]:
+    """A night's stages as its page shows them, and its numbers: stage -> target -> metric -> value."""
+    names = tuple(lakehouse.config.models)
+    runs = ledger.runs(lakehouse).where(F.col("as_of") == F.lit(as_of)).withColumn("model", model_of(names))
+    numbers = _numbers(runs, as_of)
+    last = _last_runs(runs, as_of)
+    return tuple(_stage(run, numbers, apart=len(names) > 1 and run["stage"] in OF_MODELS) for run in last), numbers
+
+
 def _last_runs(recent: DataFrame, as_of: datetime) -> list[Any]:
     """The newest run of each stage, and of each model in it, for the night that did something; else its newest.
 

@@ -43,6 +43,8 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
 """Job -> its arguments, and what it prints."""
 REFUSED: dict[str, tuple[list[str], str]] = {
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
+    "alerts": (NIGHT, "assay: This environment names no channel."),
+    "metrics": (NIGHT, "assay: This environment names no file for metrics."),
     "explain": (["late_arival", "UA", *NIGHT], "assay: There is no model late_arival."),
     "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
     "promote": (["late_arival", "--why", "better"], "did you mean 'late_arrival'?"),
