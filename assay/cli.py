@@ -30,6 +30,7 @@ COMMANDS = {
     "promote": 'make a challenger champion, on record: assay promote late_arrival --why "…"',
     "rollback": 'make the version before champion again, on record: assay rollback late_arrival --why "…"',
     "compare": "champion and challenger on what really happened",
+    "watch": "compare a night with what it should be like: feeds, drift, realised quality, stages",
     "nightly": "all stages of a night, in order",
     "backfill": "history in one pass: land, clean and build features for a range of nights",
     "dbt": "run dbt on the lakehouse's tables: assay dbt build",

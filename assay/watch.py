@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pyspark.sql import functions as F
 
@@ -24,8 +24,14 @@ SCHEMA = """
     limit double, status string, why string, details map<string, double>
 """
 Status = Literal["ok", "warn", "bad", "unknown"]
-OK, WARN, BAD, UNKNOWN = "ok", "warn", "bad", "unknown"
-"""As it should be; worth a look; not as it should be; it could not be told, which is never as good as `ok`."""
+OK: Final = "ok"
+"""As it should be."""
+WARN: Final = "warn"
+"""Worth a look."""
+BAD: Final = "bad"
+"""Not as it should be."""
+UNKNOWN: Final = "unknown"
+"""It could not be told, which is never as good as `ok`."""
 
 
 @dataclass(frozen=True)

@@ -16,23 +16,24 @@ from assay.cli import parser, run
 from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
-from jobs import dbt, report
+from jobs import dbt, report, watch
 from jobs.common import night, open_from, show
 from jobs.score import score_model
 from jobs.train import check_promoted, train_model
 from model.registry import champion, due, waiting
 from model.roles import finish
 
-STAGES = ("bronze", "silver", "features", "training_set", "train", "scoring_set", "score", "shadow", "dbt", "report")
+STAGES = ("bronze", "silver", "features", "training_set", "train", "scoring_set", "score", "shadow", "dbt", "watch",
+          "report")  # fmt: skip
 
 
 def run_night(
     lakehouse: Lakehouse, as_of: datetime, progress: Callable[[str], None] = lambda _stage: None
 ) -> list[Outcome]:
-    """Run a night: land, clean, build features, train if due, score, dbt, report.
+    """Run a night: land, clean, build features, train if due, score, dbt, watch, report.
 
-    A training that fails its gates stops the night only if there is no champion to score with. The report is written
-    also for a night that failed.
+    A training that fails its gates stops the night only if there is no champion to score with. The night is watched,
+    and its report is written, also when it failed.
 
     Args:
         lakehouse: The lakehouse.
@@ -63,8 +64,12 @@ def run_night(
                 progress("dbt")
                 outcomes.append(dbt.run_dbt(lakehouse, as_of))
         finally:
-            progress("report")
-            outcomes.append(report.run_report(lakehouse, as_of))
+            try:
+                progress("watch")
+                outcomes.append(watch.run_watch(lakehouse, as_of))
+            finally:
+                progress("report")
+                outcomes.append(report.run_report(lakehouse, as_of))
     return outcomes
 
 
