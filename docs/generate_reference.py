@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from assay import errors, lease, ledger
+from assay import errors, lease, ledger, watch
 from assay.cli import COMMANDS
 from assay.config.schema import schemas
+from assay.monitors import MONITORS
 from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
-from model import roles
+from model import monitors, roles
 from model.gates import GATES
 from model.gates.metric import MetricLimits
 from model.gates.record import SCHEMA as GATES_SCHEMA
@@ -178,6 +179,7 @@ def _registries() -> Iterator[str]:
         ],
     )
     yield from _gates()
+    yield from _monitors()
     yield "## Metrics of a baseline\n\n" + _table(
         ("metric", "of", "floor", "meaning"),
         [
@@ -205,6 +207,17 @@ def _gates() -> Iterator[str]:
             yield f"### `{name}`\n\n{_summary(found.judge)}\n\n{_keys(found.settings.model_json_schema(), {})}"
 
 
+def _monitors() -> Iterator[str]:
+    yield (
+        "## Monitors\n\nOf `watch` in `lakehouse.yml`, and of `monitoring` in a model's file, by name. All are on, with the "
+        "defaults below. [How to watch a model](how-to.md#watch-a-model)."
+    )
+    assert monitors.Scored  # noqa: S101  # importing them makes them known
+    for name, found in sorted(MONITORS.items(), key=lambda item: (item[1].of, item[0])):
+        where = "`watch`" if found.of == "lakehouse" else "`monitoring`"
+        yield f"### `{name}`, of {where}\n\n{_summary(found.watch)}\n\n{_keys(found.settings.model_json_schema(), {})}"
+
+
 def _floor(one: Metric) -> str:
     share = f"{one.floor:.0%}"
     return {
@@ -222,6 +235,7 @@ def _ops() -> Iterator[str]:
         ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
         ("`ops.gates`: a row per gate of a training", GATES_SCHEMA),
+        ("`ops.watch`: a row per subject, monitor and name of a night", watch.SCHEMA),
         ("`ops.promotions`: a row per change of a version's role", roles.SCHEMA),
         (
             "`ops.leases`: a row per lease that was taken, and one without a stage for each holder that has done",
