@@ -13,10 +13,8 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
 
-from rich.console import Console
-from rich.table import Table
-
 from assay import ledger
+from assay.catalog import as_text
 from assay.cli import parser, run
 from assay.config import LakehouseConfig
 from assay.known import Target
@@ -24,7 +22,6 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.monitors import Night, Settings, evaluate, settings_of
 from assay.printable import printable
-from assay.report import text
 from assay.stages import run_stage
 from assay.watch import BAD, OK, UNKNOWN, WARN, WATCH, Finding, watched, write
 from gold.outcomes import labels
@@ -106,19 +103,17 @@ def main(arguments: Sequence[str]) -> None:
         print(json.dumps({"as_of": as_of, "findings": [asdict(each) for each in found]}, default=str))  # noqa: T201
         return
     print(line(outcome))  # noqa: T201
-    Console().print(listed(found))
+    print(listed(found))  # noqa: T201
 
 
-def listed(found: Sequence[Finding]) -> Table:
+def listed(found: Sequence[Finding]) -> str:
     """What was found, in the terminal: what is not as it should be first."""
-    made = Table(title_justify="left")
-    for name in ("status", "subject", "monitor", "name", "value", "usual", "limit", "why"):
-        made.add_column(name, justify="right" if name in ("value", "usual", "limit") else "left")
     order = (BAD, WARN, UNKNOWN, OK)
-    for each in sorted(found, key=lambda one: (order.index(one.status), one.key)):
-        numbers = [text.metric(value) for value in (each.value, each.expected, each.limit)]
-        made.add_row(each.status, *map(printable, each.key), *numbers, printable(each.why))
-    return made
+    rows = [
+        [each.status, " ".join(each.key).strip(), printable(each.why)]
+        for each in sorted(found, key=lambda one: (order.index(one.status), one.key))
+    ]
+    return as_text(["status", "what", "why"], rows)
 
 
 if __name__ == "__main__":

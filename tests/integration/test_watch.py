@@ -10,9 +10,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay import cli
+from assay.catalog import ask
 from assay.ledger import Outcome
 from assay.monitors import MONITORS
 from assay.monitors.monitor import Monitor, Settings
+from assay.report.watch import watch_of
 from assay.watch import WATCH, Finding, watched
 from jobs.watch import run_watch
 from model import score, train
@@ -76,7 +78,7 @@ def test_a_night_that_is_as_training_was_is_ok_and_all_of_it_is_told(shop: Parce
     heavy = found["features:late", "nulls", "heavy"]
     given = shop.lakehouse.tables.read("gold.late_inputs").where(F.col("as_of") == F.lit(QUIET))
     missing = given.where("heavy is null").count() / EACH
-    assert (heavy.value, heavy.details) == (pytest.approx(missing), {})
+    assert heavy.value == pytest.approx(missing)
     quality = found["model:late", "quality", "auc"]
     assert quality.status == "ok", quality.why
     assert {name for subject, monitor, name in found if monitor == "quality"} == {
@@ -117,7 +119,7 @@ def test_decay_that_is_planted_is_bad_with_what_is_asked(shop: Parcels) -> None:
     assert auc.details["rows"] == 4 * EACH  # the nights before, their labels known by then
 
 
-def test_a_night_without_predictions_or_with_a_version_of_before_is_unknown(shop: Parcels) -> None:
+def test_a_night_without_predictions_is_unknown(shop: Parcels) -> None:
     run_watch(shop.lakehouse, EMPTY)
     found = told(shop, EMPTY)
     for name in ("drift", "score_drift", "nulls", "quality"):
@@ -153,11 +155,29 @@ def test_a_monitor_that_stops_is_told(shop: Parcels, monkeypatch: pytest.MonkeyP
     assert found["features:late", "drift", "heavy"].status == "ok"  # the others go on
 
 
-def test_the_command_tells_what_it_found(shop: Parcels, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_has_each_thing_with_the_nights_before_worst_first(shop: Parcels) -> None:
+    for night in (QUIET, DRIFTED):
+        run_watch(shop.lakehouse, night)
+    rows = watch_of(shop.lakehouse, DRIFTED)
+    [heavy] = [row for row in rows if (row.monitor, row.name) == ("drift", "heavy")]
+    values = [told(shop, night)["features:late", "drift", "heavy"].value for night in (QUIET, DRIFTED)]
+    assert heavy.past[-2:] == tuple(values)
+    statuses = [row.status for row in rows]
+    assert statuses == sorted(statuses, key=["bad", "warn", "unknown", "ok"].index)
+    assert watch_of(shop.lakehouse, DRIFTED + timedelta(hours=1)) == ()  # that has not been watched
+
+
+def test_the_command_tells_what_it_found(
+    shop: Parcels, capsys: pytest.CaptureFixture[str], empty_catalog: None
+) -> None:
     arguments = ["watch", "--conf-dir", str(shop.lakehouse.conf_dir), "--as-of", f"{DRIFTED:%Y-%m-%d}"]
     assert cli.main(arguments) == 0
-    lines = capsys.readouterr().out
-    assert "features:late" in lines
+    head, columns, _, first, *_ = capsys.readouterr().out.splitlines()
+    assert head.startswith(f"watch        {DRIFTED:%Y-%m-%d} 00:00Z  ")
+    assert columns.split() == ["status", "what", "why"]
+    assert first.startswith("bad      features:late drift heavy")
     assert cli.main([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [one["name"] for one in found if one["monitor"] == "drift" and one["status"] == "bad"] == ["heavy"]
+    question = "select name, value > limit from ops.watch where status = 'bad' and monitor = 'drift'"
+    assert ask(shop.lakehouse, question, 10)[1] == [["heavy", True]]

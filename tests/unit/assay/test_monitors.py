@@ -71,6 +71,7 @@ def test_a_feed_that_brings_far_less_or_more_than_usual_is_bad() -> None:
         [one] = found("volume", night(silver(weather=rows), past))
         assert (one.key, one.value, one.status) == (("feed:weather", "volume", "rows"), rows, status)
         assert (one.expected, one.limit) == pytest.approx((71, limit), rel=0.02)
+    [one] = found("volume", night(silver(weather=160), past))
     assert one.why == "weather brought 160 records; 71 are usual by 8 nights before, 50 to 100 pass."
 
 
@@ -204,7 +205,7 @@ def test_a_monitor_that_stops_is_unknown_and_itself_a_finding(monkeypatch: pytes
 
 
 def lakehouse_file(**watch: Any) -> LakehouseFile:
-    lines = {("watch", "volum"): 4, ("watch", "volume", "floor"): 5}
+    lines: dict[tuple[str | int, ...], int] = {("watch", "volum"): 4, ("watch", "volume", "floor"): 5}
     return LakehouseFile(name="tiny", description="One.", watch=watch).located(Origin("lakehouse.yml", lines))
 
 

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from scipy.spatial.distance import jensenshannon
-from scipy.stats import wasserstein_distance
+from scipy.spatial.distance import jensenshannon  # type: ignore[import-untyped]
+from scipy.stats import wasserstein_distance  # type: ignore[import-untyped]
 
 from model.distances import by_chance, index, jensen_shannon, of_categories, of_numbers, of_quantiles
 
