@@ -52,7 +52,7 @@ class Finding:
     expected: float | None = None
     """What would be usual; None where nothing is known."""
     limit: float | None = None
-    """Where `bad` begins; None where there is no limit."""
+    """Where `bad` begins, or `warn` of what is never worse; None where there is no limit."""
     details: Mapping[str, float] = field(default_factory=dict)
     """Other numbers of the same thing."""
 
