@@ -30,6 +30,7 @@ COMMANDS = {
     "promote": 'make a challenger champion, on record: assay promote late_arrival --why "…"',
     "rollback": 'make the version before champion again, on record: assay rollback late_arrival --why "…"',
     "compare": "champion and challenger on what really happened",
+    "watch": "compare a night with what it should be like: feeds, drift, realised quality, stages",
     "nightly": "the stages of a night, in order, and those of the nights that were missed",
     "status": "how the stages of the night stand, what is running and what is due",
     "runs": "what ran, with seconds, rows and errors: assay runs --failed",

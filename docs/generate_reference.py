@@ -13,14 +13,16 @@ from unittest.mock import patch
 
 from pydantic import TypeAdapter
 
-from assay import errors, lease, ledger
+from assay import errors, lease, ledger, watch
 from assay.alerts.record import SCHEMA as ALERTS_SCHEMA
 from assay.cli import COMMANDS
 from assay.config.schema import schemas
+from assay.monitors import MONITORS
 from assay.times import format_duration
 from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
+from model import monitors as _of_models  # noqa: F401  # known by name
 from model import roles
 from model.gates import GATES
 from model.gates.metric import MetricLimits
@@ -185,6 +187,7 @@ def _registries() -> Iterator[str]:
         ],
     )
     yield from _gates()
+    yield from _monitors()
     yield "## Metrics of a baseline\n\n" + _table(
         ("metric", "of", "floor", "meaning"),
         [
@@ -212,6 +215,16 @@ def _gates() -> Iterator[str]:
             yield f"### `{name}`\n\n{_summary(found.judge)}\n\n{_keys(found.settings.model_json_schema(), {})}"
 
 
+def _monitors() -> Iterator[str]:
+    yield (
+        "## Monitors\n\nOf `watch` in `lakehouse.yml`, and of `monitoring` in a model's file, by name. All are on, with the "
+        "defaults below. [How to watch a model](how-to.md#watch-a-model)."
+    )
+    for name, found in sorted(MONITORS.items(), key=lambda item: (item[1].of, item[0])):
+        where = "`watch`" if found.of == "lakehouse" else "`monitoring`"
+        yield f"### `{name}`, of {where}\n\n{_summary(found.watch)}\n\n{_keys(found.settings.model_json_schema(), {})}"
+
+
 def _floor(one: Metric) -> str:
     share = f"{one.floor:.0%}"
     return {
@@ -229,6 +242,7 @@ def _ops() -> Iterator[str]:
         ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
         ("`ops.gates`: a row per gate of a training", GATES_SCHEMA),
+        ("`ops.watch`: a row per subject, monitor and name of a night", watch.SCHEMA),
         ("`ops.promotions`: a row per change of a version's role", roles.SCHEMA),
         ("`ops.alerts`: a row per thing that was to be told, and per attempt to tell it", ALERTS_SCHEMA),
         (

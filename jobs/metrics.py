@@ -16,7 +16,6 @@ from pyspark.sql import functions as F
 
 from assay import exposition, ledger
 from assay.alerts import record
-from assay.alerts.findings import WATCH
 from assay.alerts.message import bounded
 from assay.cli import parser, run
 from assay.errors import ConfigError
@@ -24,6 +23,7 @@ from assay.exposition import Facts, Watched
 from assay.lakehouse import Lakehouse
 from assay.report.collect import stages_of
 from assay.runs import model_of
+from assay.watch import WATCH
 from jobs.common import night, open_from
 
 logger = logging.getLogger(__name__)

@@ -41,8 +41,8 @@ def run_night(
 ) -> list[Outcome]:
     """Run a night, stage by stage. What is done is skipped; where a stage fails, those that need it are left out.
 
-    A training that fails its gates is a failure only if there is no champion to score with. The report is written, and of
-    a night with all its stages alerts are sent and metrics written, also where it failed.
+    A training that fails its gates is a failure only if there is no champion to score with. The night is watched, its
+    report written, and where all its stages are wanted alerts are sent and metrics written, also where it failed.
 
     Args:
         lakehouse: The lakehouse.

@@ -14,9 +14,8 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import GATES, RUNS
 from assay.runs import model_of
 from assay.stages import side_by_side
+from assay.watch import WATCH
 
-WATCH = "ops.watch"
-"""What was watched of each night; the watch stage writes it, where there is one."""
 REACH = timedelta(days=14)
 """So many nights back evidence is looked for. Older problems stay as they were."""
 STAGE = "alerts"
@@ -123,7 +122,7 @@ def of_watch(
             "Look at the night's page: it has what was watched, and since when it is so.", (row["run_id"],),
         )
         for row in rows
-        if row["status"] in told
+        if row["status"] in told and row["monitor"] != "failed"  # the ledger tells of that itself, with the error
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """A lakehouse: one folder under `conf/` with its sources, features and models."""
 
 from datetime import time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -65,6 +65,9 @@ class LakehouseFile(Document):
 
     night: Night = Field(default=Night())
     """When the nightly run is meant to see the world."""
+
+    watch: dict[str, dict[str, Any]] = {}
+    """What is watched of feeds and stages, where it is not the monitor's own: `volume: {same_weekday: true}`."""
 
 
 class LakehouseConfig(BaseModel):

@@ -210,6 +210,9 @@ class Model(Document):
     """What becomes of a training that passes its gates: champion; or challenger, which scores in the champion's shadow
     until `assay promote`."""
 
+    monitoring: dict[str, dict[str, Any]] = {}
+    """What is watched of every night, where it is not the monitor's own: `drift: {max: 0.5}`, `nulls: {enabled: false}`."""
+
     contributions: Annotated[int, Field(ge=0, le=100)] = 0
     """How many inputs of most influence are kept with each prediction, by TreeSHAP."""
 

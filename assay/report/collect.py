@@ -22,6 +22,7 @@ from assay.report.night import (
 )
 from assay.report.sources import feeds_of, rejects_of
 from assay.report.verdict import SHADOW, verdict
+from assay.report.watch import watch_of
 from assay.runs import AUDIT, OF_MODELS, ROWS_IN, ROWS_OUT, model_of
 from assay.stages import side_by_side
 
@@ -41,12 +42,13 @@ def collect(
         links: Name -> address, relative to the page.
         probabilities: Models whose scores are probabilities.
     """
-    (runs, numbers, history, trained, audits), scores, realised, calibration = _all(
+    (runs, numbers, history, trained, audits), scores, realised, calibration, watch = _all(
         lakehouse,
         partial(_told_by_ledger, lakehouse, as_of),
         partial(scores_of, lakehouse, as_of, probabilities),
         partial(_realised, lakehouse, as_of),
         partial(_calibration, lakehouse, as_of),
+        partial(watch_of, lakehouse, as_of),
     )
     feeds, rejects = _all(
         lakehouse, partial(feeds_of, lakehouse, as_of, numbers), partial(rejects_of, lakehouse, as_of, numbers)
@@ -60,7 +62,7 @@ def collect(
         as_of=as_of,
         run_id=run_id,
         generated_at=datetime.now(UTC),
-        verdict=verdict(stages, feeds, models, audits),
+        verdict=verdict(stages, feeds, models, audits, watch),
         stages=stages,
         feeds=feeds,
         rejects=rejects,
@@ -72,6 +74,7 @@ def collect(
         calibration=calibration,
         realised=realised,
         history=history,
+        watch=watch,
         links=links,
     )
 

@@ -13,6 +13,7 @@ from jobs.night.steps import one
 from jobs.night.waiting import wait, wait_state
 from jobs.report import run_report
 from jobs.score import score_model
+from jobs.watch import run_watch
 
 STAGES = ordered((
     Stage("wait", wait, state=wait_state, limit=None),
@@ -25,7 +26,8 @@ STAGES = ordered((
     Stage("score", score_model, needs=("features",), after=("train",), state=steps.score_state, per_model=True,
           runs=("scoring_set", "score", "shadow")),
     Stage("dbt", one(run_dbt), needs=("score",), state=steps.dbt_state),
-    Stage("report", one(run_report), after=("dbt",)),
+    Stage("watch", one(run_watch), after=("dbt",)),
+    Stage("report", one(run_report), after=("watch",)),
 ))  # fmt: skip
 """In order. A stage `needs` what must have gone well, and comes `after` what must have ended."""
 

@@ -14,8 +14,8 @@ from pyspark.sql import types as T
 from assay.config import Model
 from assay.tables import quoted
 from model.candidate import Candidate
+from model.distances import of_categories, of_numbers
 from model.gates.gate import Found, NotJudgedError, Number, Settings, gate, number
-from model.gates.psi import of_categories, of_numbers
 from model.gates.rows import brought, sample, split_of
 from model.inputs import names_of
 from model.split import HOLDOUT, TRAIN

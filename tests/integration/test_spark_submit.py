@@ -31,6 +31,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "train": (NIGHT, ["1 promoted, 2 version", "at least 0.01  passed"]),
     "score": ([*NIGHT, "--rewrite"], ["score        2013-02-14 00:00Z  "]),
     "nightly": (NIGHT, ["report       2013-02-14 00:00Z  "]),
+    "watch": (NIGHT, ["watch        2013-02-14 00:00Z  ", "features:late_arrival"]),
     "report": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "models": ([], ["late_arrival: ", "champion"]),
     "status": ([], ["Nothing is running. The last complete night is 2013-02-14 00:00 UTC."]),
