@@ -1,6 +1,5 @@
 """Request inputs as views on demand: the same values by every way to ask, and no pickle in Feast's registry."""
 
-import copy
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -134,7 +133,7 @@ def test_the_registry_holds_the_source_of_the_function_and_no_pickle(store: Feat
 
 def test_an_expression_that_somebody_put_into_the_registry_is_not_run(store: FeatureStore, asked: pd.DataFrame) -> None:
     for text in ("reflect('java.lang.System', 'exit', 0)", "(select 1)"):
-        spoilt = copy.copy(store.get_on_demand_feature_view("m__request"))
+        spoilt = view(store.get_feature_view("drivers"), EXPRESSIONS)
         spoilt.tags = {REQUEST: '{"tenth": "' + text + '"}'}
         store.apply(spoilt)
         with pytest.raises(FeatureError, match="cannot be worked out"):
