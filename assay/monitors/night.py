@@ -16,6 +16,8 @@ BRONZE, SILVER = "bronze", "silver"
 SELF = ("watch", "report", "alerts")
 """What comes after the night that is watched."""
 PROFILES = "ops.profiles"
+NUMBERS = ("records", "landed", "accepted", "stale", "rows", "version")
+"""The metrics that monitors look at: those that a night has again when it is run again."""
 _BACKFILL = "built in one pass"
 """How a run notes that it is of many nights, which says nothing of what one night takes."""
 
@@ -59,7 +61,7 @@ class Night:
             .where(~F.exists("notes", lambda note: F.startswith(note, F.lit(_BACKFILL))))
             .select(
                 "stage", "as_of", "status", "started_at", "seconds", "notes",
-                F.filter("metrics", lambda m: m["label"] == "").alias("metrics"),
+                F.filter("metrics", lambda m: (m["label"] == "") & m["metric"].isin(*NUMBERS)).alias("metrics"),
             )
             .collect()
         )  # fmt: skip
