@@ -33,9 +33,11 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "nightly": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "report": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "models": ([], ["late_arrival: ", "champion"]),
+    "completion": (["bash"], ["complete -o default -F _assay assay"]),
+    "doctor": ([], ["ok    java ", "ok    mlflow "]),
     "sql": (
         ["select model_version, count(*) > 0 as many from gold.late_arrival_predictions group by 1 order by 1"],
-        ["1  True"],
+        ["1  true"],
     ),
 }
 """Job -> its arguments, and what it prints."""
