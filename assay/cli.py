@@ -42,9 +42,11 @@ COMMANDS = {
     "audit": "whether past inputs read the same today, and told no future: assay audit replay, assay audit leaks",
     "catalog": "what every feature is, since when there is one, and what its values are",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",
-    "sql": 'ask the tables: assay sql "select …"',
+    "sql": 'ask the tables: assay sql "select …"; without a query, a shell',
     "contract": "write what the contracts generate: assay contract docs, assay contract dbt",
     "schema": "write the JSON Schemas of the configuration files",
+    "completion": "print what makes the shell complete commands and options: assay completion bash",
+    "doctor": "whether this machine has what assay needs, and what to do where it has not",
 }
 """Subcommand -> what it does; each is a module in `jobs`."""
 

@@ -2,14 +2,12 @@
 """Writes docs/reference.md from the code: `.venv/bin/python docs/generate_reference.py`; a test says when to."""
 
 import argparse
-import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from pydantic import TypeAdapter
 
@@ -22,6 +20,7 @@ from assay.times import format_duration
 from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
+from jobs.completion import parser_of
 from model import monitors as _of_models  # noqa: F401  # known by name
 from model import roles
 from model.gates import GATES
@@ -64,25 +63,6 @@ own tables. `${NAME}` in an environment's file is the environment variable of th
 
 The same as JSON Schemas, for editors: `assay schema --to docs/schemas`.
 """
-
-
-class _Built(Exception):  # noqa: N818  # not an error: it carries a parser out of a job's main
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self.parser = parser
-
-
-def parser_of(command: str) -> argparse.ArgumentParser:
-    """The argument parser of a subcommand, without running it."""
-
-    def stop(parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
-        raise _Built(parser)
-
-    with patch.object(argparse.ArgumentParser, "parse_args", stop):
-        try:
-            importlib.import_module(f"jobs.{command}").main([])
-        except _Built as built:
-            return built.parser
-    raise AssertionError(f"jobs/{command}.py parses no arguments")
 
 
 def page() -> str:

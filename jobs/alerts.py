@@ -16,11 +16,11 @@ from assay.alerts import record, tell
 from assay.alerts.findings import of_night
 from assay.alerts.message import bounded
 from assay.alerts.problem import RESOLVED, Event, Incident
-from assay.catalog import as_text
 from assay.cli import parser, run
 from assay.errors import AlertError, BusyError, ConfigError, StoppedError, nearest
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
+from assay.text_table import text_table
 from jobs import report
 from jobs.common import night, open_from, show
 
@@ -94,7 +94,7 @@ def _list(lakehouse: Lakehouse, *, as_json: bool) -> None:
         print(json.dumps([_as_dict(one) for one in found], default=str))  # noqa: T201
     elif found:
         rows = [list(_as_dict(one).values()) for one in found]
-        print(as_text(list(_as_dict(found[0])), rows))  # noqa: T201
+        print(text_table(list(_as_dict(found[0])), rows))  # noqa: T201
     else:
         print("no problem is open")  # noqa: T201
 

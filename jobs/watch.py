@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from assay import ledger
-from assay.catalog import as_text
 from assay.cli import parser, run
 from assay.config import LakehouseConfig
 from assay.known import Target
@@ -23,6 +22,7 @@ from assay.ledger import Outcome
 from assay.monitors import Night, Settings, evaluate, settings_of
 from assay.printable import printable
 from assay.stages import run_stage
+from assay.text_table import text_table
 from assay.watch import BAD, OK, UNKNOWN, WARN, WATCH, Finding, watched, write
 from gold.outcomes import labels
 from jobs.common import line, night, open_from
@@ -113,7 +113,7 @@ def listed(found: Sequence[Finding]) -> str:
         [each.status, " ".join(each.key).strip(), printable(each.why)]
         for each in sorted(found, key=lambda one: (order.index(one.status), one.key))
     ]
-    return as_text(["status", "what", "why"], rows)
+    return text_table(["status", "what", "why"], rows)
 
 
 if __name__ == "__main__":

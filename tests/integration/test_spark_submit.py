@@ -36,9 +36,11 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "models": ([], ["late_arrival: ", "champion"]),
     "status": ([], ["Nothing is running. The last complete night is 2013-02-14 00:00 UTC."]),
     "runs": (["--stage", "train"], ["2013-02-14", "done"]),
+    "completion": (["bash"], ["complete -o default -F _assay assay"]),
+    "doctor": ([], ["ok    java ", "ok    mlflow "]),
     "sql": (
         ["select model_version, count(*) > 0 as many from gold.late_arrival_predictions group by 1 order by 1"],
-        ["1  True"],
+        ["1  true"],
     ),
 }
 """Job -> its arguments, and what it prints."""

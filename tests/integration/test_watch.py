@@ -180,4 +180,4 @@ def test_the_command_tells_what_it_found(
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [one["name"] for one in found if one["monitor"] == "drift" and one["status"] == "bad"] == ["heavy"]
     question = "select name, value > limit from ops.watch where status = 'bad' and monitor = 'drift'"
-    assert ask(shop.lakehouse, question, 10)[1] == [["heavy", True]]
+    assert [*ask(shop.lakehouse, question).rows] == [["heavy", True]]

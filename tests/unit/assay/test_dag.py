@@ -60,6 +60,17 @@ def test_limits_are_of_stages_that_there_are() -> None:
 
 
 def test_the_night_ends_with_its_report_and_no_name_in_the_ledger_is_of_two_stages() -> None:
-    assert names(STAGES) == ["wait", "bronze", "silver", "features", "roles", "train", "score", "dbt", "watch", "report"]
+    assert names(STAGES) == [
+        "wait",
+        "bronze",
+        "silver",
+        "features",
+        "roles",
+        "train",
+        "score",
+        "dbt",
+        "watch",
+        "report",
+    ]
     assert len(LEDGER_NAMES) == len(set(LEDGER_NAMES))
     assert names(until(STAGES, "features")) == ["wait", "bronze", "silver", "features"]

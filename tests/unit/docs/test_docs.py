@@ -12,8 +12,9 @@ import pytest
 from assay.cli import COMMANDS
 from assay.config import LakehouseConfig, load_lakehouse
 from assay.config.origins import Files
-from docs.generate_reference import PAGE, page, parser_of
+from docs.generate_reference import PAGE, page
 from gold.aggregates import check_aggregates
+from jobs.completion import parser_of
 from model.gates import check_gates
 
 ROOT = Path(__file__).parents[3]
