@@ -121,7 +121,10 @@ def _at(command: str, actions: Sequence[argparse.Action]) -> str:
 
 
 def _fish(options: Options) -> str:
-    lines = ["# Written by assay completion fish; to be kept as ~/.config/fish/completions/assay.fish", "complete -c assay -f"]
+    lines = [
+        "# Written by assay completion fish; to be kept as ~/.config/fish/completions/assay.fish",
+        "complete -c assay -f",
+    ]
     for name, actions in options.items():
         lines.append(f"complete -c assay -n __fish_use_subcommand -a {name} -d {_quoted(COMMANDS[name])}")
         lines += [
