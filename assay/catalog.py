@@ -1,15 +1,18 @@
 """The lakehouse's tables by their SQL names in Spark, and its answers."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyarrow import fs
 from pyspark.errors import PySparkException
 
 from assay.ask.answer import Answer, plain
 from assay.errors import TableError
+from assay.explained import first_lines
 from assay.files import file_system
 from assay.lakehouse import Lakehouse
 from assay.ledger import RUNS
@@ -102,10 +105,11 @@ def _told(names: list[str]) -> Iterator[None]:
     """What Spark says against a statement, in a few words."""
     try:
         yield
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:  # of rows that come one partition at a time, Java's own
+        said = re.search(r"\[[A-Z_.]+\] .*", str(error))
         raise TableError(
             "The query cannot be answered.",
-            found=str(error).partition(" SQLSTATE")[0].splitlines()[0],
+            found=(said[0] if said else first_lines(error)).partition(" SQLSTATE")[0],
             expected="SQL over " + (", ".join(names) if names else "tables, of which there are none yet"),
         ) from error
 
