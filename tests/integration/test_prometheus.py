@@ -57,7 +57,7 @@ def program(name: str) -> str:
     """One of Prometheus' programs."""
     found = shutil.which(name)
     if found is None:
-        pytest.fail(f"{name} is not on PATH, which this test needs; on Debian, Ubuntu: apt-get install prometheus")
+        pytest.skip(f"{name} is not on PATH; on Debian, Ubuntu: apt-get install prometheus, as .ci/run does")
     return found
 
 
