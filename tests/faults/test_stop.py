@@ -63,6 +63,6 @@ def test_a_nightly_that_is_told_to_stop_ends_cleanly_and_the_next_run_goes_on(
         assert held(lakehouse) == []
     outcomes = run_night(made["spark"].lakehouse, NIGHT)
     assert [(outcome.stage, outcome.status) for outcome in outcomes] == [
-        (stage, "done") for stage in ("bronze", "silver", "features", "report")
+        (stage, "done") for stage in ("bronze", "silver", "features", "watch", "report")
     ]
     assert [outcome.targets for outcome in outcomes[:2]] == [[], []]

@@ -95,14 +95,16 @@ def test_missed_nights_are_caught_up_in_order_and_a_rehearsal_writes_nothing(
     plan = json.loads(capsys.readouterr().out)["plan"]
     assert [(one["as_of"][:10], one["stage"], one["state"]) for one in plan if one["state"] != "not due"] == [
         (night, stage, "would run") for night in ("2013-03-03", "2013-03-04")
-        for stage in ("bronze", "silver", "features", "report")
+        for stage in ("bronze", "silver", "features", "watch", "report")
     ]  # fmt: skip
     assert files(Path(lakehouse.root)) == before
 
     assert main(["nightly", *words]) == 0
     told = [line.split()[:2] for line in capsys.readouterr().out.splitlines() if line[:1].strip()]
     assert told == [
-        [stage, night] for night in ("2013-03-03", "2013-03-04") for stage in ("bronze", "silver", "features", "report")
+        [stage, night]
+        for night in ("2013-03-03", "2013-03-04")
+        for stage in ("bronze", "silver", "features", "watch", "report")
     ]
     landed = lakehouse.tables.read("ops.files").orderBy("source_file").select("source_file", "as_of").collect()
     assert [(row["source_file"][-20:], row["as_of"].day) for row in landed] == [
@@ -130,7 +132,13 @@ def test_a_night_that_fails_holds_up_no_later_one_and_is_told_as_failing_since(
     assert ended == [
         (night, stage, what)
         for night in (4, 5)
-        for stage, what in (("bronze", "ran"), ("silver", "failed"), ("features", "left out"), ("report", "ran"))
+        for stage, what in (
+            ("bronze", "ran"),
+            ("silver", "failed"),
+            ("features", "left out"),
+            ("watch", "ran"),
+            ("report", "ran"),
+        )
     ]
     words = ["--conf-dir", str(lakehouse.conf_dir)]
     set_now(lakehouse, "2013-03-06T01:00Z")
@@ -138,7 +146,7 @@ def test_a_night_that_fails_holds_up_no_later_one_and_is_told_as_failing_since(
         found = status(lakehouse)
     assert [(one.stage, one.as_of.day, one.status, one.failing_since) for one in found.stages] == [
         ("bronze", 5, "done", None), ("silver", 5, "failed", day(4)), ("features", 2, "done", None),
-        ("report", 5, "done", None),
+        ("watch", 5, "done", None), ("report", 5, "done", None),
     ]  # fmt: skip
     assert (found.last_complete, found.due, found.next) == (day(2), tuple(map(day, (3, 4, 5, 6))), day(7))
     assert [(one.stages, one.ended) for one in found.running] == [(("bronze", "silver"), ())]
@@ -165,7 +173,7 @@ def stages() -> Sequence[Stage]:
     """Those of the night that have something to do here."""
     from jobs.night.stages import STAGES
 
-    return [stage for stage in STAGES if stage.name in ("bronze", "silver", "features", "report")]
+    return [stage for stage in STAGES if stage.name in ("bronze", "silver", "features", "watch", "report")]
 
 
 def kind(one: Any) -> str:
@@ -230,7 +238,7 @@ def test_what_is_done_of_a_night_of_flights_is_skipped_and_said(
     lakehouse, night = flights.lakehouse, flights.nights[1]
     ended: list[Any] = []
     outcomes = run_night(lakehouse, night, ended=ended.append)
-    assert [outcome.stage for outcome in outcomes] == ["bronze", "silver", "report"]
+    assert [outcome.stage for outcome in outcomes] == ["bronze", "silver", "watch", "report"]
     assert {str(one.task): one.state.what for one in ended if not one.outcomes} == {
         "wait": "not due", "features": "already complete", "roles of late_arrival": "not due",
         "train of late_arrival": "not due", "score of late_arrival": "already complete", "dbt": "not due",
