@@ -112,10 +112,10 @@ def _rows(named: dict[str, str], *, otherwise: str | None) -> Column:
 
 def standings(lakehouse: Lakehouse, stages: Collection[str]) -> list[Standing]:
     """How some stages stand, of each model where they run for each; in one Spark job."""
+    runs = _with_model(lakehouse)  # before any column is named: that takes a session
     state = F.struct("status", "started_at", "seconds", "error")
     nights = (
-        _with_model(lakehouse)
-        .where(F.col("stage").isin(*stages))
+        runs.where(F.col("stage").isin(*stages))
         .groupBy("stage", "model", "as_of")
         .agg(F.max_by(state, "started_at").alias("last"), F.count("*").alias("runs"))
     )
@@ -148,12 +148,12 @@ def last_complete(lakehouse: Lakehouse, stages: Collection[str]) -> datetime | N
 
     A stage that a backfill has done for several nights counts as done for each.
     """
+    runs = _with_model(lakehouse)  # before any column is named: that takes a session
     models: Sequence[str | None] = [*lakehouse.config.models] if len(lakehouse.config.models) > 1 else [None]
     needed = [(stage, model) for stage in stages for model in (models if stage in OF_MODELS else [None])]
     one_of = [(F.col("stage") == stage) & F.col("model").eqNullSafe(F.lit(model)) for stage, model in needed]
     row = only_row(
-        _with_model(lakehouse)
-        .where(reduce(or_, one_of))
+        runs.where(reduce(or_, one_of))
         .groupBy("stage", "model", "as_of")
         .agg(F.max_by("status", "started_at").alias("status"))
         .where("status = 'done'")
@@ -162,8 +162,8 @@ def last_complete(lakehouse: Lakehouse, stages: Collection[str]) -> datetime | N
         .where(F.col("count") == len(needed))
         .agg(F.max("as_of").alias("as_of"))
     )
-    found: datetime | None = _utc(row, "as_of")["as_of"]
-    return found
+    night: datetime | None = _utc(row, "as_of")["as_of"]
+    return night
 
 
 def _with_model(lakehouse: Lakehouse) -> DataFrame:

@@ -52,7 +52,7 @@ def run_watch(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
 def _watch(lakehouse: Lakehouse, outcome: Outcome) -> None:
     wanted, as_of = monitors_of(lakehouse.config), outcome.as_of
     seen = Night(lakehouse, as_of, _history(wanted[""]))
-    key = _key(lakehouse, wanted, seen)
+    key = _key(wanted, seen)
     if (as_of, key) in ledger.completed(lakehouse, STAGE, [as_of]):
         return
     found = list(evaluate(f"lakehouse:{lakehouse.name}", seen, wanted[""]))
@@ -73,21 +73,16 @@ def _history(wanted: Mapping[str, Settings]) -> timedelta:
     return max([timedelta(days=8), *(getattr(settings, "history", timedelta()) for settings in wanted.values())])
 
 
-def _key(lakehouse: Lakehouse, wanted: Wanted, seen: Night) -> str:
+def _key(wanted: Wanted, seen: Night) -> str:
     """What decides what is found of a night: the settings, what its stages did, and which versions of tables they made."""
     settings = {
         of: {name: each.model_dump(mode="json") for name, each in found.items()} for of, found in wanted.items()
     }
     stages = [
-        (*key, found.status, sorted((*name, value) for name, value in found.numbers.items()))
+        (*key, found.status, sorted((*name, value) for name, value in found.numbers.items()), sorted(found.made))
         for key, found in sorted(seen.stages.items())
     ]
-    ran = {stage for stage, _ in seen.stages}
-    done = ledger.known(lakehouse, [seen.as_of]).done.items()
-    made = sorted(
-        (stage, made.table, made.version) for (stage, of, _), made in done if of == seen.as_of and stage in ran
-    )
-    return ledger.key_of(STAGE, settings, stages, made, seen.as_of)
+    return ledger.key_of(STAGE, settings, stages, seen.as_of)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -32,6 +32,8 @@ class Did:
     """Of its longest run that was done."""
     numbers: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """(target, metric) -> value: over all runs, what was landed and accepted; else the most."""
+    made: frozenset[tuple[str, int]] = frozenset()
+    """(table, its version) of all that its runs wrote."""
 
     def total(self, metric: str) -> float:
         """Sum of a metric over targets."""
@@ -62,6 +64,7 @@ class Night:
             .select(
                 "stage", "as_of", "status", "started_at", "seconds", "notes",
                 F.filter("metrics", lambda m: (m["label"] == "") & m["metric"].isin(*NUMBERS)).alias("metrics"),
+                "targets",
             )
             .collect()
         )  # fmt: skip
@@ -113,7 +116,8 @@ def did(runs: Sequence[Any]) -> Did:
         for key, value in each.items():
             numbers[key] = _together(key[1], numbers.get(key), value, adds_up=adds_up)
     seconds = [run["seconds"] for run in runs if run["status"] == "done"]
-    return Did(runs[-1]["status"], max(seconds, default=0.0), numbers)
+    made = frozenset((target["table"], target["version"]) for run in runs for target in run["targets"])
+    return Did(runs[-1]["status"], max(seconds, default=0.0), numbers, made)
 
 
 def _together(metric: str, before: float | None, now: float, *, adds_up: bool) -> float:

@@ -110,7 +110,7 @@ ORDERED = [
     "select k from gold.things where x = x and x > 1 order by k",
     "select k from gold.things where s is distinct from t order by k",
     "select k, n / 2 as half, n * 2 - 1 as mm, x * n as xn, -n as neg, abs(x) as ax, x / 4 as q from gold.things where n < 9 order by k",
-    "select k, length(s) as l, s || t as st2, coalesce(t, s, 'none') as c, case when n > 0 then 'p' when n < 0 then 'm' else s end as w from gold.things order by k, l",
+    "select k, length(s) as l, s || t as st2, coalesce(t, s, 'none') as c, case when n > 0 then 'p' when n < 0 then 'm' else s end as w from gold.things order by k, st2",
     "select k, year(seen) as y1, month(day) as m1, day(seen) as d1, hour(seen) as h, minute(seen) as mi, cast(seen as date) as c, date_trunc('month', seen) as tr from gold.things order by k",
     "select k, date_trunc('week', seen) as w, cast(n as string) as ns, cast(n as double) as nd from gold.things order by k",
     "select a.k, b.n from gold.plain a join gold.plain b on a.k = b.k and a.n < 9 order by a.k, b.n",

@@ -110,10 +110,3 @@ def test_two_workers_train_together_on_a_cluster(conf_dir: Path) -> None:
     assert (newest["path"], newest["fate"]) == ("spark", "champion")
     assert newest["why"].startswith("2 workers; ")
     assert newest["metrics"]["holdout"]["auc"] > 0.5
-
-
-def test_more_workers_than_the_cluster_has_slots_are_refused_at_once(conf_dir: Path) -> None:
-    done = train(conf_dir, 3)
-    assert done.returncode == 7
-    assert "asks for more workers than Spark has slots" in done.stderr
-    assert "expected: at most 2" in done.stderr

@@ -1,4 +1,4 @@
-"""Every file in `jobs/` runs by plain `spark-submit`, on a lakehouse of real flights; training with two workers."""
+"""Every job runs, on a lakehouse of real flights; those that do most by plain `spark-submit`, training with two workers."""
 
 import os
 import shutil
@@ -10,7 +10,13 @@ from typing import Protocol
 
 import pytest
 import yaml
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import builtin
 
+from assay import session
+from assay.cli import main
+from assay.config import Environment
 from assay.lakehouse import Lakehouse
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +41,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "report": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "models": ([], ["late_arrival: ", "champion"]),
     "status": ([], ["Nothing is running. The last complete night is 2013-02-14 00:00 UTC."]),
-    "runs": (["--stage", "train"], ["2013-02-14", "done"]),
+    "runs": (["--stage", "train"], ["2013-02-13", "done"]),
     "completion": (["bash"], ["complete -o default -F _assay assay"]),
     "doctor": ([], ["ok    java ", "ok    mlflow "]),
     "sql": (
@@ -43,7 +49,20 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
         ["1  true"],
     ),
 }
-"""Job -> its arguments, and what it prints."""
+"""Job -> its arguments, and what it prints; whatever ran before."""
+BEGIN = """
+import sys
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this file's folder, whose names would hide the layers bronze and silver, and dbt
+"""
+END = """
+
+if __name__ == "__main__":
+    raise SystemExit(run(main))
+"""
+SUBMITTED = ("train", "score", "nightly", "sql", "status")
+"""Those that are given to `spark-submit`. The others begin alike (`test_every_job_begins_and_ends_alike`), and are called."""
 REFUSED: dict[str, tuple[list[str], str]] = {
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
     "alerts": (NIGHT, "assay: This environment names no channel."),
@@ -92,21 +111,66 @@ def test_the_list_of_jobs_is_complete() -> None:
     assert {*JOBS, *REFUSED} == {path.stem for path in (ROOT / "jobs").glob("*.py")} - {"__init__", "common"}
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_a_job_runs_by_spark_submit(job: str, conf_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("job", SUBMITTED)
+def test_a_job_runs_by_spark_submit(job: str, conf_dir: Path) -> None:
     arguments, printed = JOBS[job]
-    done = submit(job, conf_dir, [argument.format(folder=tmp_path) for argument in arguments])
-    assert done.returncode == 0, done.stderr
+    done = submit(job, conf_dir, arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert [text for text in printed if text not in done.stdout] == [], done.stdout
+
+
+def test_an_error_of_a_submitted_job_is_told_on_a_few_lines_with_its_exit_code(conf_dir: Path) -> None:
+    arguments, said = REFUSED["promote"]
+    done = submit("promote", conf_dir, arguments)
+    assert done.returncode == 2
+    told = done.stdout + done.stderr  # spark-submit sends a program's errors to its standard output
+    assert said in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("job", [*JOBS, *REFUSED])
+def test_every_job_begins_and_ends_alike(job: str) -> None:
+    text = (ROOT / "jobs" / f"{job}.py").read_text()
+    assert text.partition('"""\n')[2].startswith(BEGIN)
+    assert text.endswith(END)
+
+
+@pytest.fixture
+def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process of its own, where no column can be named before the lakehouse has its session."""
+    opened, open_session, context = [], session.session, builtin._get_active_spark_context
+
+    def opening(environment: Environment) -> SparkSession:
+        opened.append(environment.name)
+        return open_session(environment)
+
+    def asked() -> SparkContext:
+        assert opened, "a column is named before there is a session"
+        return context()
+
+    monkeypatch.setattr(session, "session", opening)
+    monkeypatch.setattr(builtin, "_get_active_spark_context", asked)
+
+
+@pytest.mark.parametrize("job", [job for job in JOBS if job not in SUBMITTED])
+def test_a_job_runs(
+    job: str, conf_dir: Path, tmp_path: Path, new_process: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments, printed = JOBS[job]
+    given = [argument.format(folder=tmp_path) for argument in arguments]
+    assert main([job, "--conf-dir", str(conf_dir), *given]) == 0
+    told = capfd.readouterr().out
+    assert [text for text in printed if text not in told] == [], told
     if "{folder}" in "".join(arguments):
         assert [name for name in printed if not (tmp_path / name).exists()] == []
 
 
 @pytest.mark.parametrize("job", REFUSED)
-def test_an_error_of_a_submitted_job_is_told_on_a_few_lines_with_its_exit_code(job: str, conf_dir: Path) -> None:
+def test_an_error_of_a_job_is_told_on_a_few_lines_with_its_exit_code(
+    job: str, conf_dir: Path, new_process: None, capfd: pytest.CaptureFixture[str]
+) -> None:
     arguments, said = REFUSED[job]
-    done = submit(job, conf_dir, arguments)
-    assert done.returncode == 2
-    told = done.stdout + done.stderr  # spark-submit sends a program's errors to its standard output
+    assert main([job, "--conf-dir", str(conf_dir), *arguments]) == 2
+    told = "".join(capfd.readouterr())
     assert said in told
     assert "Traceback" not in told

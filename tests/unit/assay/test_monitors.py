@@ -168,7 +168,7 @@ def test_a_stage_that_wrote_nothing_where_it_always_writes_is_bad() -> None:
 
 def run(stage: str, status: str = "done", seconds: float = 1.0, **metrics: float) -> dict[str, Any]:
     told = [{"target": "weather", "metric": name, "value": value} for name, value in metrics.items()]
-    return {"stage": stage, "status": status, "seconds": seconds, "metrics": told}
+    return {"stage": stage, "status": status, "seconds": seconds, "metrics": told, "targets": []}
 
 
 def test_runs_of_a_night_count_together_and_doing_nothing_again_changes_nothing() -> None:
@@ -178,6 +178,16 @@ def test_runs_of_a_night_count_together_and_doing_nothing_again_changes_nothing(
         ("weather", "landed"): 5, ("weather", "stale"): 0,
     }  # fmt: skip
     assert did([run("score", rows=50), run("score", seconds=0.1), run("score", rows=50)]).total("rows") == 50
+
+
+def test_all_that_a_stage_wrote_for_a_night_is_known_whatever_its_runs_call_it() -> None:
+    first, second = run("silver"), run("silver")
+    first["targets"] = [
+        {"table": "silver.a", "version": 1, "key": "k"},
+        {"table": "silver.b", "version": 1, "key": "k"},
+    ]
+    second["targets"] = [{"table": "silver.a", "version": 2, "key": "k"}]
+    assert did([first, second]).made == {("silver.a", 1), ("silver.b", 1), ("silver.a", 2)}
 
 
 # ------------------------------------------------------------------------------------------ evaluation
