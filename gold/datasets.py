@@ -24,8 +24,8 @@ from assay.sql_query import query
 from assay.stages import run_stage
 from assay.tables import literal, quoted
 from gold import recipe
+from gold.definitions import definition_key
 from gold.retrieval import retrieve
-from gold.stage import definition_key
 
 FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""

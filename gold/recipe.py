@@ -16,7 +16,7 @@ from assay.frames import local_frame, only_row
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.tables import Commit, quoted
-from gold.stage import definition_key
+from gold.definitions import definition_key
 
 TRAINING_SETS = "ops.training_sets"
 SCHEMA = """
