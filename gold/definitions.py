@@ -8,6 +8,7 @@ with the definition that is on record here.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -199,13 +200,14 @@ def changed(lakehouse: Lakehouse, old: Recorded, features: Iterable[str]) -> boo
     return any(today.get(name) != old.features.get(name) for name in features)
 
 
-def older_tables(lakehouse: Lakehouse) -> tuple[FeatureTable, ...]:
+def older_tables(lakehouse: Lakehouse) -> list[FeatureTable]:
     """The older versions that have a table of their own, whether or not they are still built."""
-    return tuple(
-        each.older
-        for each in recorded(lakehouse)
-        if lakehouse.tables.exists(f"gold.{older_name(each.table, each.version)}")
-    )
+    found = []
+    for each in recorded(lakehouse):
+        if lakehouse.tables.exists(f"gold.{older_name(each.table, each.version)}"):
+            with suppress(FeatureError):  # of a version that cannot be read any more the table stays, for SQL
+                found.append(each.older)
+    return found
 
 
 def written(lakehouse: Lakehouse, as_ofs: Sequence[datetime]) -> dict[tuple[datetime, str], Target]:
@@ -220,4 +222,8 @@ def written(lakehouse: Lakehouse, as_ofs: Sequence[datetime]) -> dict[tuple[date
 
 def built_by(known: Iterable[Recorded], made: Target) -> Recorded | None:
     """The version by which a slice was built; None where it is not on record."""
-    return next((each for each in known if each.table == made.target and made.key in each.keys), None)
+    older = version_of_name(made.target)
+    return next(
+        (each for each in known if older == (each.table, each.version) or (each.table == made.target and made.key in each.keys)),
+        None,
+    )  # fmt: skip

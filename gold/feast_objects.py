@@ -7,6 +7,7 @@ from pyspark.sql import types as T
 
 from assay.config import FeatureTable, Model
 from assay.lakehouse import Lakehouse
+from gold.definitions import older_tables
 
 if TYPE_CHECKING:
     from feast import Entity, FeatureService, FeatureView
@@ -21,7 +22,8 @@ def objects(lakehouse: Lakehouse) -> "list[Entity | FeatureView | FeatureService
 
     Feature tables that have not been built yet, and models that need them, are left out.
     """
-    built = [table for table in lakehouse.config.features.values() if lakehouse.tables.exists(f"gold.{table.name}")]
+    tables = lakehouse.config.features.values()
+    built = [*older_tables(lakehouse), *(table for table in tables if lakehouse.tables.exists(f"gold.{table.name}"))]
     schemas = {table.name: lakehouse.tables.read(f"gold.{table.name}").schema for table in built}
     entities = _entities(built, schemas)
     views = {table.name: _view(lakehouse, table, schemas[table.name], entities) for table in built}

@@ -1,9 +1,11 @@
 """Features of a spine through Feast: one row in, one row out, the same for training and for scoring."""
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from assay.config import Model
+from assay.config import FeatureTable, Model
 from assay.errors import FeatureError
 from assay.frames import only_row
 from assay.lakehouse import Lakehouse
@@ -22,26 +24,30 @@ def input_columns(lakehouse: Lakehouse, model: Model) -> list[str]:
     ]
 
 
-def retrieve(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
+def retrieve(
+    lakehouse: Lakehouse, model: Model, spine: DataFrame, kept: Sequence[FeatureTable] = ()
+) -> DataFrame:  # fmt: skip
     """The spine with the model's features as of each row's `as_of`, and its request inputs.
 
     Args:
         lakehouse: The lakehouse.
         model: Whose feature service is asked.
         spine: The model's key, the entities' keys, `as_of`, and anything else, which is kept.
+        kept: Older versions of feature tables whose features come too; the spine has their keys.
 
     Returns:
-        The spine's columns and rows, then the features, then the request inputs. NULL where an entity had no event.
+        The spine's columns and rows, then the features, then those of older versions, then the request inputs. NULL where
+        an entity had no event.
 
     Raises:
         FeatureError: The spine lacks a column, or has a key twice.
     """
     _check_columns(lakehouse, model, spine)
     _check_rows(model, spine)
-    found = _ask_feast(lakehouse, model, spine)
-    kept = [F.col(quoted(name)) for name in spine.columns if name != "as_of"]
-    features = [F.col(quoted(name)) for name in input_columns(lakehouse, model)]
-    wide = found.select(*kept, F.col("event_timestamp").alias("as_of"), *features)
+    found = _ask_feast(lakehouse, model, spine, kept)
+    given = [F.col(quoted(name)) for name in spine.columns if name != "as_of"]
+    names = [*input_columns(lakehouse, model), *(f"{t.name}__{column.name}" for t in kept for column in t.output)]
+    wide = found.select(*given, F.col("event_timestamp").alias("as_of"), *map(quoted, names))
     return wide.select("*", *[_request(model, name, wide.columns).alias(name) for name in model.request])
 
 
@@ -55,12 +61,17 @@ def _request(model: Model, name: str, columns: list[str]) -> Column:
         ) from error  # fmt: skip
 
 
-def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
+def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame, kept: Sequence[FeatureTable]) -> DataFrame:
     apply(lakehouse)
     store = feature_store(lakehouse)
+    service = store.get_feature_service(model.name)
+    chosen = [
+        f"{view.name_to_use()}:{field.name}" for view in service.feature_view_projections for field in view.features
+    ]
+    more = [f"{table.name}:{column.name}" for table in kept for column in table.output]
     job = store.get_historical_features(
         entity_df=spine.withColumnRenamed("as_of", "event_timestamp"),
-        features=store.get_feature_service(model.name),
+        features=[*chosen, *more] if more else service,
         full_feature_names=True,
     )
     found: DataFrame = job.to_spark_df()

@@ -4,6 +4,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from assay.lakehouse import Lakehouse
+from gold.definitions import older_tables
 from gold.feast_objects import objects
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _fingerprint(lakehouse: Lakehouse) -> str:
     """A hash of what the registry is built from."""
     config = lakehouse.config
     parts = [
-        *(table.model_dump_json() for table in config.features.values()),
+        *(table.model_dump_json() for table in (*config.features.values(), *older_tables(lakehouse))),
         *(model.model_dump_json(include={"name", "description", "features"}) for model in config.models.values()),
         *(name for name in config.features if lakehouse.tables.exists(f"gold.{name}")),
         lakehouse.root,
