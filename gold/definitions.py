@@ -36,7 +36,7 @@ _IN_COLUMN = ("windows", "within", "by")
 """Settings of a feature that its columns have, each its own."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recorded:
     """One version of a feature table."""
 
@@ -193,7 +193,7 @@ def superseded(lakehouse: Lakehouse) -> dict[tuple[str, int], Recorded]:
     }
 
 
-def changed(lakehouse: Lakehouse, old: Recorded, features: Iterable[str]) -> bool:
+def differs(lakehouse: Lakehouse, old: Recorded, features: Iterable[str]) -> bool:
     """Whether some features of a version are not worked out today as they were."""
     table = lakehouse.config.features.get(old.table)
     today = {} if table is None else features_of(table)

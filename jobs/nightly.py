@@ -17,7 +17,7 @@ from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
 from jobs import dbt, report
-from jobs.common import night, open_from, show
+from jobs.common import kept, night, open_from, show
 from jobs.score import score_model
 from jobs.train import check_promoted, train_model
 from model.registry import champion, due, waiting
@@ -42,13 +42,11 @@ def run_night(
     outcomes: list[Outcome] = []
     with lease(lakehouse, STAGES):
         try:
-            for name, stage in (
-                ("bronze", bronze.stage.run),
-                ("silver", silver.stage.run),
-                ("features", gold.stage.run),
-            ):
+            for name, stage in (("bronze", bronze.stage.run), ("silver", silver.stage.run)):
                 progress(name)
                 outcomes.append(stage(lakehouse, as_of))
+            progress("features")
+            outcomes.append(gold.stage.run(lakehouse, as_of, kept=kept(lakehouse)))
             for model in lakehouse.config.models.values():
                 finish(lakehouse, model)
                 current = champion(lakehouse, model)
