@@ -1,13 +1,18 @@
-"""The lakehouse's tables by their SQL names, and questions asked of them."""
+"""The lakehouse's tables by their SQL names in Spark, and its answers."""
 
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pyarrow as pa
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyarrow import fs
 from pyspark.errors import PySparkException
 
-from assay.csv_export import write_csv
+from assay.ask.answer import Answer, plain
 from assay.errors import TableError
+from assay.explained import first_lines
 from assay.files import file_system
 from assay.lakehouse import Lakehouse
 from assay.ledger import RUNS
@@ -61,61 +66,52 @@ def _forget_others(lakehouse: Lakehouse) -> None:
     spark.conf.set(_REGISTERED, lakehouse.root)
 
 
-def export(lakehouse: Lakehouse, query: str, path: Path) -> int:
-    """Write all rows of an answer to a CSV file; returns how many.
+def ask(lakehouse: Lakehouse, query: str, *, at_most: int | None = None) -> Answer:
+    """Spark's answer to a statement.
+
+    Args:
+        lakehouse: Whose tables are known by name.
+        query: One statement of Spark's SQL.
+        at_most: So many rows and no more; all of them, one partition at a time, where there is no number.
 
     Raises:
-        TableError: Spark does not understand the query.
+        TableError: Spark does not understand the statement, or cannot work it out.
     """
     names = register(lakehouse)
-    try:
-        return write_csv(lakehouse.spark.sql(query), path)
-    except PySparkException as error:
-        raise _unanswered(error, names) from error
-
-
-def ask(lakehouse: Lakehouse, query: str, limit: int) -> tuple[list[str], list[list[Any]], bool]:
-    """Column names, at most `limit` rows, and whether there are more.
-
-    Raises:
-        TableError: Spark does not understand the query.
-    """
-    names = register(lakehouse)
-    try:
+    with _told(names):
         frame = lakehouse.spark.sql(query)
-        rows = frame.limit(limit + 1).collect()
-    except PySparkException as error:
-        raise _unanswered(error, names) from error
-    return frame.columns, [list(row) for row in rows[:limit]], len(rows) > limit
+        first = None if at_most is None else frame.limit(at_most).collect()
+
+    def rows() -> Iterator[list[Any]]:
+        with _told(names):
+            for row in frame.toLocalIterator() if first is None else first:
+                yield [plain(value) for value in row]
+
+    return Answer(frame.columns, rows(), "spark")
 
 
-def _unanswered(error: PySparkException, names: list[str]) -> TableError:
-    return TableError(
-        "The query cannot be answered.",
-        found=str(error).partition(" SQLSTATE")[0].splitlines()[0],
-        expected="SQL over " + (", ".join(names) if names else "tables, of which there are none yet"),
-    )
+def as_arrow(lakehouse: Lakehouse, query: str) -> pa.Table:
+    """Spark's answer to a statement, whole, with its types.
+
+    Raises:
+        TableError: As of `ask`.
+    """
+    with _told(register(lakehouse)):
+        return lakehouse.spark.sql(query).toArrow()
 
 
-def as_text(columns: list[str], rows: list[list[Any]]) -> str:
-    """A table for the terminal, numbers to the right."""
-    texts = [[_text(value) for value in row] for row in rows]
-    widths = [max([len(name), *(len(row[at]) for row in texts)]) for at, name in enumerate(columns)]
-    numeric = [all(isinstance(row[at], (int, float)) or row[at] is None for row in rows) for at in range(len(columns))]
-
-    def line(cells: list[str]) -> str:
-        return "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(cells, widths, numeric, strict=True)
-        ).rstrip()
-
-    return "\n".join([line(columns), "  ".join("-" * width for width in widths), *(line(row) for row in texts)])
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "NULL"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+@contextmanager
+def _told(names: list[str]) -> Iterator[None]:
+    """What Spark says against a statement, in a few words."""
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:  # of rows that come one partition at a time, Java's own
+        said = re.search(r"\[[A-Z_.]+\] .*", str(error))
+        raise TableError(
+            "The query cannot be answered.",
+            found=(said[0] if said else first_lines(error)).partition(" SQLSTATE")[0],
+            expected="SQL over " + (", ".join(names) if names else "tables, of which there are none yet"),
+        ) from error
 
 
 def _tables(lakehouse: Lakehouse, schema: str) -> list[str]:

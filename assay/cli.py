@@ -30,16 +30,23 @@ COMMANDS = {
     "promote": 'make a challenger champion, on record: assay promote late_arrival --why "…"',
     "rollback": 'make the version before champion again, on record: assay rollback late_arrival --why "…"',
     "compare": "champion and challenger on what really happened",
-    "nightly": "all stages of a night, in order",
+    "watch": "compare a night with what it should be like: feeds, drift, realised quality, stages",
+    "nightly": "the stages of a night, in order, and those of the nights that were missed",
+    "status": "how the stages of the night stand, what is running and what is due",
+    "runs": "what ran, with seconds, rows and errors: assay runs --failed",
     "backfill": "history in one pass: land, clean and build features for a range of nights",
     "dbt": "run dbt on the lakehouse's tables: assay dbt build",
     "report": "write the page of a night",
+    "alerts": "tell people what is wrong and what is over: assay alerts --as-of <night>, assay alerts ls",
+    "metrics": "a night's numbers for Prometheus: assay metrics --as-of <night>, assay metrics --serve 9464",
     "audit": "whether past inputs read the same today, and told no future: assay audit replay, assay audit leaks",
     "catalog": "what every feature is, since when there is one, and what its values are",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",
-    "sql": 'ask the tables: assay sql "select …"',
+    "sql": 'ask the tables: assay sql "select …"; without a query, a shell',
     "contract": "write what the contracts generate: assay contract docs, assay contract dbt",
     "schema": "write the JSON Schemas of the configuration files",
+    "completion": "print what makes the shell complete commands and options: assay completion bash",
+    "doctor": "whether this machine has what assay needs, and what to do where it has not",
 }
 """Subcommand -> what it does; each is a module in `jobs`."""
 
@@ -133,7 +140,10 @@ def _help() -> str:
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:<{width}}{text}" for name, text in COMMANDS.items()]
     head = "usage: assay <command> [--conf-dir DIR] [--env NAME] [--as-of DATE] [--json]"
-    codes = "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 75 busy"
+    codes = (
+        "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 10 alerts, 75 busy, "
+        "124 over its time limit, 130 or 143 stopped"
+    )
     return "\n".join([head, "", *lines, "", "assay <command> --help tells more.", codes])
 
 

@@ -2,41 +2,33 @@
 
 import csv
 import json
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from pyspark.sql import DataFrame, Row
+from assay.ask.answer import plain
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """How a text begins that a spreadsheet would work out."""
 
 
-def write_csv(rows: DataFrame, path: Path) -> int:
-    """Write a frame as UTF-8 with a header; returns the number of rows.
+def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], file: TextIO) -> int:
+    """Write a header and rows, one after the other; returns the number of rows.
 
-    The file is written whole or not at all. The rows come one partition at a time. A text that a spreadsheet would take
-    for a formula gets an apostrophe before it; the tables keep it as it is.
+    A text that a spreadsheet would take for a formula gets an apostrophe before it; the tables keep it as it is.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    writer = csv.writer(file)
+    writer.writerow([escaped(name) for name in columns])
     written = 0
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow([escaped(name) for name in rows.columns])
-            for row in rows.toLocalIterator():
-                writer.writerow([escaped(value) for value in row])
-                written += 1
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    for row in rows:
+        writer.writerow([escaped(value) for value in row])
+        written += 1
     return written
 
 
 def escaped(value: object) -> object:
     """A value as a CSV cell: NULL empty, times in UTC, nested values as JSON, formulas with an apostrophe before them."""
-    text = _text(value)
+    text = _text(plain(value))
     return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
 
 
@@ -48,21 +40,19 @@ def _text(value: object) -> object:
             return value.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
-        case bytes() | bytearray():
-            return bytes(value).hex()
-        case Row() | list() | dict():
+        case bytes():
+            return value.hex()
+        case list() | dict():
             return json.dumps(_nested(value), default=str, ensure_ascii=False)
     return value
 
 
 def _nested(value: Any) -> Any:
     match value:
-        case Row():
-            return {name: _nested(item) for name, item in value.asDict().items()}
         case dict():
             return {str(name): _nested(item) for name, item in value.items()}
         case list():
             return [_nested(item) for item in value]
-        case datetime() | date() | bytes() | bytearray():
+        case datetime() | date() | bytes():
             return _text(value)
     return value

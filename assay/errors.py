@@ -93,10 +93,28 @@ class DbtError(AssayError):
     exit_code = 9
 
 
+class AlertError(AssayError):
+    """A channel did not take the alerts."""
+
+    exit_code = 10
+
+
 class BusyError(AssayError):
     """Another run holds the lease of a stage."""
 
     exit_code = 75
+
+
+class TimeLimitError(AssayError):
+    """A stage of a night took longer than its limit, and was cancelled."""
+
+    exit_code = 124
+
+
+class StoppedError(AssayError):
+    """The process was told to stop by SIGTERM. Run the same command again to go on."""
+
+    exit_code = 143
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.config import Environment, LakehouseConfig, load_environment, load_lakehouse
+from assay.control import Control
 from assay.known import Known, SeenLeases
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Lakehouse:
     """What this process has last read of the ledger, if anything; for `assay.ledger` alone."""
     definitions: list[tuple[int, Any]] = field(default_factory=list)
     """What this process has last read of the feature tables' definitions; for `gold.definitions` alone."""
+    control: Control = field(default_factory=Control)
+    """How the stages of this process are ended from outside."""
 
     @property
     def name(self) -> str:
@@ -75,12 +78,16 @@ class Lakehouse:
 
     def folder(self, name: str) -> Path:
         """A local folder for files that tools write themselves (`reports`, `mlflow`, `feast`), made if need be."""
+        path = self.place(name)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def place(self, name: str) -> Path:
+        """Where such a folder is or would be."""
         base = Path(self.root.removeprefix("file://").removeprefix("file:"))
         if ":" in self.root.partition("/")[0] and not self.root.startswith("file:"):
             base = self.conf_dir.resolve().parent.parent / "warehouse" / self.name
-        path = base / name
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+        return base / name
 
 
 def open_lakehouse(conf_dir: str | Path, environment: str = "local") -> Lakehouse:

@@ -66,6 +66,19 @@ def lease(lakehouse: Lakehouse, stages: Sequence[str]) -> Iterator[None]:
         _held.discard(holder)
 
 
+def give_all_back(lakehouse: Lakehouse) -> None:
+    """Give back all that this process holds, which is about to end."""
+    for holder in sorted(_held):
+        _give_back(lakehouse, holder)
+
+
+def held(lakehouse: Lakehouse) -> list[Mapping[str, Any]]:
+    """The leases that living holders have: stage, host, pid, taken_at; none before the first run."""
+    if not lakehouse.tables.exists(LEASES):
+        return []
+    return [row for row in _not_given_back(_seen(lakehouse).rows) if not _gone(row)]
+
+
 def _not_given_back(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The leases that are held, by processes that may have died since."""
     back = {row["holder"] for row in rows if row["stage"] is None}

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +34,16 @@ SESSION = {
     "spark.sql.dataFrameQueryContext.enabled": "false",
 }
 """What every session needs for assay's results to be what the documentation says."""
+
+_launching: list[bool] = []
+"""Holds something while Java is being started."""
+os.register_at_fork(after_in_child=lambda: _leave_to_python() if _launching else None)
+
+
+def _leave_to_python() -> None:
+    """Java is told to stop by this process alone, so that a SIGTERM to both finds it ready for the last rows."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
 
 _REDACTION = "spark.redaction.regex"
 _WHOLE_STAGE = "spark.sql.codegen.wholeStage"
@@ -120,7 +131,11 @@ def _launch(settings: Mapping[str, str]) -> None:
     conf = SparkConf()
     for key, value in settings.items():
         conf.set(key, value)
-    SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001  # getOrCreate would put all settings there
+    _launching.append(True)
+    try:
+        SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001  # getOrCreate would put all settings there
+    finally:
+        _launching.clear()
 
 
 @contextmanager

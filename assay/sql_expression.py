@@ -86,6 +86,16 @@ def row_expression(text: str, columns: Iterable[str]) -> Column:
     return F.expr(text)
 
 
+def columns_of(text: str) -> list[str]:
+    """The columns that a SQL expression names, each once, as it writes them.
+
+    Raises:
+        NotAllowedError: It is not SQL.
+    """
+    named = [node for node in nodes(_parsed(text)) if node.nodeName() == "UnresolvedAttribute"]
+    return list(dict.fromkeys(dotted(node.nameParts()) for node in named))
+
+
 @lru_cache(maxsize=4096)
 def check_expression(text: str, columns: tuple[str, ...], functions: frozenset[str], expected: str) -> None:
     """Raise unless the expression is allowed; asked once for each, as every step through Spark's tree takes time."""

@@ -1,6 +1,8 @@
 """What every stage shares: the lease, the clock, the count of Spark jobs, and the ledger's row."""
 
 import logging
+import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -8,12 +10,14 @@ from typing import TypeVar
 
 from pyspark import inheritable_thread_target
 
-from assay.errors import AssayError
+from assay.control import Control, ending
+from assay.errors import AssayError, StoppedError
 from assay.explained import explaining, first_lines
 from assay.lakehouse import Lakehouse
-from assay.lease import lease
+from assay.lease import give_all_back, lease
 from assay.ledger import Outcome, record
 from assay.session import jobs_so_far
+from assay.transient import transient
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -21,7 +25,7 @@ R = TypeVar("R")
 
 
 def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[[Outcome], None]) -> Outcome:
-    """Run a stage for one as_of and write its row to the ledger, also when it fails.
+    """Run a stage for one as_of and write its row to the ledger, also when it fails or is stopped.
 
     Args:
         lakehouse: The lakehouse.
@@ -31,6 +35,8 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
 
     Raises:
         AssayError: What `work` raised; an error of Spark's own is told as a TableError.
+        StoppedError: The process was told to stop.
+        TimeLimitError: The run took longer than the night allows.
     """
     outcome = Outcome(stage, as_of)
     context = lakehouse.spark.sparkContext
@@ -38,23 +44,41 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
     with explaining(lakehouse.root, doing), lease(lakehouse, [stage]):
         jobs_before = jobs_so_far(lakehouse.spark)
         context.setJobGroup(outcome.run_id, f"{stage} {as_of:%Y-%m-%d}")
-        try:
-            with explaining(lakehouse.root, doing):
-                work(outcome)
-            outcome.status = "done"
-        except AssayError as error:
-            outcome.status, outcome.error = "failed", str(error)
-            raise
-        except BaseException as error:
-            outcome.status, outcome.error = "failed", repr(error)
-            raise
-        finally:
-            outcome.ended_at = datetime.now(UTC)
-            outcome.seconds = (outcome.ended_at - outcome.started_at).total_seconds()
+
+        def end(error: BaseException | None) -> None:
+            _end(outcome, error, lakehouse.control)
             outcome.spark_jobs = jobs_so_far(lakehouse.spark) - jobs_before  # dbt's threads belong to no job group
             _record(lakehouse, outcome)
+
+        def leave(error: AssayError) -> None:
+            end(error)
+            give_all_back(lakehouse)
+            print(f"assay: {error}", file=sys.stderr, flush=True)  # noqa: T201  # nothing after this tells it
+            os._exit(error.exit_code)
+
+        try:
+            with ending(lakehouse.control, stage, context.cancelAllJobs, leave), explaining(lakehouse.root, doing):
+                work(outcome)
+        except BaseException as error:
+            end(error)
+            raise
+        end(None)
     logger.info("%s as of %s: %s in %.1f s", stage, as_of.isoformat(), outcome.status, outcome.seconds)
     return outcome
+
+
+def _end(outcome: Outcome, error: BaseException | None, control: Control) -> None:
+    """Fill in how a run ended."""
+    outcome.ended_at = datetime.now(UTC)
+    outcome.seconds = (outcome.ended_at - outcome.started_at).total_seconds()
+    outcome.status = "done" if error is None else "stopped" if isinstance(error, StoppedError) else "failed"
+    if error is not None:
+        outcome.error = str(error) if isinstance(error, AssayError) else repr(error)
+    again = error is not None and control.attempt < control.attempts and transient(error)
+    if again or control.attempt > 1:
+        outcome.notes.append(
+            f"attempt {control.attempt} of {control.attempts}" + (", to be tried again" if again else "")
+        )
 
 
 def _record(lakehouse: Lakehouse, outcome: Outcome) -> None:
@@ -62,9 +86,9 @@ def _record(lakehouse: Lakehouse, outcome: Outcome) -> None:
     try:
         record(lakehouse, outcome)
     except Exception as error:
-        if outcome.status != "failed":
+        if outcome.status == "done":
             raise
-        logger.warning("the failed run is not in the ledger: %s", first_lines(error))
+        logger.warning("the %s run is not in the ledger: %s", outcome.status, first_lines(error))
 
 
 def side_by_side(lakehouse: Lakehouse, work: Callable[[T], R], items: Sequence[T], workers: int = 2) -> list[R]:

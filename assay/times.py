@@ -76,3 +76,22 @@ def nights(first: datetime, last: datetime) -> list[datetime]:
     """Every nightly as_of from first to last, both included, a day apart."""
     days = (last - first).days
     return [first + timedelta(days=n) for n in range(days + 1)]
+
+
+def last_night(now: datetime, night: time) -> datetime:
+    """The newest nightly as_of that is not after a moment.
+
+    Args:
+        now: The moment, in any zone.
+        night: The lakehouse's nightly as_of, a time of day in UTC. So nights are 24 hours apart wherever they are read.
+    """
+    found = datetime.combine(now.astimezone(UTC).date(), night, tzinfo=UTC)
+    return found if found <= now else found - timedelta(days=1)
+
+
+def missed(due: datetime, complete: datetime | None) -> list[datetime]:
+    """The nights before one that is due and after the last complete one, oldest first; none before the first."""
+    if complete is None or complete >= due:
+        return []
+    count = (due - complete - timedelta(microseconds=1)) // timedelta(days=1)
+    return [due - timedelta(days=n) for n in range(count, 0, -1)]

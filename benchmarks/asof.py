@@ -1,8 +1,9 @@
-"""The as-of join of a training set: Feast's Spark store, assay's store through Feast, assay's join bare, and DuckDB.
+"""The as-of join of a training set: Feast's Spark store, assay's, DuckDB and Polars.
 
 `.venv/bin/python benchmarks/asof.py`: 500,000 rows ask three tables of 20,000 entities and a row for each of 365 days, no
 row older than 30 days. In one run, on the same Delta tables; every way writes its answer to Parquet, and all answers are
-compared by hash. DuckDB is one process that reads the tables' files itself: what the machine can do at best.
+compared by hash. DuckDB and Polars are one process that reads the tables' files itself: what the machine can do at best.
+assay's is measured through Feast, bare, and by Spark alone, as of tables whose files its tasks cannot read.
 
     --vary tables|days|payload|hot    a series: more tables, more rows of a key, wider rows, or 30% of the rows one key's
     --without feast                   leave a way out; Feast's own store takes minutes
@@ -29,7 +30,9 @@ from pyspark.sql import functions as F
 from assay.config import Environment
 from assay.frames import only_row
 from assay.session import session
-from gold.as_of_join import Side, as_of_join
+from gold.as_of_join import as_of_join
+from gold.as_of_window import join_by_window
+from gold.side import Side
 
 FIRST = datetime(2013, 1, 1, tzinfo=UTC)
 TTL = timedelta(days=30)
@@ -131,16 +134,15 @@ def through_feast(kind: str, asked: DataFrame, paths: list[str], size: Size, fol
     return answer
 
 
-def bare(spark: SparkSession, asked: DataFrame, paths: list[str], size: Size) -> DataFrame:
-    """The join alone."""
-    sides = [
+def sides(spark: SparkSession, paths: list[str], size: Size) -> list[Side]:
+    """What the join alone is given."""
+    return [
         Side(
             spark.read.format("delta").load(path), {"entity": "entity"}, "at", "created", TTL,
-            {f"t{number}_{n}": f"t{number}_{n}" for n in range(size.payload)},
+            {f"t{number}_{n}": f"t{number}_{n}" for n in range(size.payload)}, folder=path,
         )
         for number, path in enumerate(paths)
     ]  # fmt: skip
-    return as_of_join(asked, "event_timestamp", sides)
 
 
 def by_duckdb(asked: Path, paths: list[str], size: Size, target: Path) -> None:
@@ -164,6 +166,25 @@ def by_duckdb(asked: Path, paths: list[str], size: Size, target: Path) -> None:
         )
 
 
+def by_polars(asked: Path, paths: list[str], size: Size, target: Path) -> None:
+    """One process too, with lazy frames."""
+    import polars as pl
+
+    found = pl.scan_parquet(str(asked / "*.parquet")).sort("event_timestamp")
+    for number, path in enumerate(paths):
+        names = [f"t{number}_{n}" for n in range(size.payload)]
+        rows = pl.scan_parquet(f"{path}/*.parquet").select(
+            "entity", pl.col("at").cast(pl.Datetime("us", "UTC")), *names
+        )
+        found = found.with_columns(pl.col("event_timestamp").cast(pl.Datetime("us", "UTC"))).join_asof(
+            rows.sort("at"), left_on="event_timestamp", right_on="at", by="entity", strategy="backward", tolerance=TTL,
+            check_sortedness=False,
+        )  # fmt: skip
+        found = found.drop("at", strict=False)
+    target.mkdir()
+    found.drop("entity", "event_timestamp").sink_parquet(target / "answer.parquet")
+
+
 def digest(spark: SparkSession, answer: Path, size: Size) -> tuple[int, int]:
     """Rows and a hash of an answer that does not depend on their order."""
     names = ["n", *[f"t{number}_{n}" for number in range(size.tables) for n in range(size.payload)]]
@@ -185,7 +206,13 @@ def measure(spark: SparkSession, size: Size, without: set[str]) -> list[dict[str
 
         ways: dict[str, Callable[[Path], None]] = {
             "duckdb": lambda target: by_duckdb(folder / "asked", paths, size, target),
-            "assay": lambda target: written(lambda: bare(spark, asked, paths, size), target),
+            "polars": lambda target: by_polars(folder / "asked", paths, size, target),
+            "assay": lambda target: written(
+                lambda: as_of_join(asked, "event_timestamp", sides(spark, paths, size)), target
+            ),
+            "assay by spark alone": lambda target: written(
+                lambda: join_by_window(asked, "event_timestamp", sides(spark, paths, size)), target
+            ),
             "assay through feast": lambda target: written(
                 lambda: through_feast("gold.offline_store.AssayOfflineStore", asked, paths, size, folder), target
             ),

@@ -2,20 +2,26 @@
 """Writes docs/reference.md from the code: `.venv/bin/python docs/generate_reference.py`; a test says when to."""
 
 import argparse
-import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
-from assay import errors, lease, ledger
+from pydantic import TypeAdapter
+
+from assay import errors, lease, ledger, watch
+from assay.alerts.record import SCHEMA as ALERTS_SCHEMA
 from assay.cli import COMMANDS
 from assay.config.schema import schemas
+from assay.monitors import MONITORS
+from assay.times import format_duration
 from bronze import seen
 from bronze.readers import FORMATS
 from gold.aggregates import AGGREGATES
+from jobs.completion import parser_of
+from model import monitors as _of_models  # noqa: F401  # known by name
 from model import roles
 from model.gates import GATES
 from model.gates.metric import MetricLimits
@@ -57,25 +63,6 @@ own tables. `${NAME}` in an environment's file is the environment variable of th
 
 The same as JSON Schemas, for editors: `assay schema --to docs/schemas`.
 """
-
-
-class _Built(Exception):  # noqa: N818  # not an error: it carries a parser out of a job's main
-    def __init__(self, parser: argparse.ArgumentParser) -> None:
-        self.parser = parser
-
-
-def parser_of(command: str) -> argparse.ArgumentParser:
-    """The argument parser of a subcommand, without running it."""
-
-    def stop(parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
-        raise _Built(parser)
-
-    with patch.object(argparse.ArgumentParser, "parse_args", stop):
-        try:
-            importlib.import_module(f"jobs.{command}").main([])
-        except _Built as built:
-            return built.parser
-    raise AssertionError(f"jobs/{command}.py parses no arguments")
 
 
 def page() -> str:
@@ -160,6 +147,8 @@ def _default(item: Mapping[str, Any], *, needed: bool) -> str:
     value = item.get("default")
     if value in (None, {}, [], "", "PT0S") or isinstance(value, dict):
         return ""
+    if isinstance(value, str) and re.fullmatch(r"P[T\dDHMS]+", value):
+        value = format_duration(TypeAdapter(timedelta).validate_python(value))
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -178,6 +167,7 @@ def _registries() -> Iterator[str]:
         ],
     )
     yield from _gates()
+    yield from _monitors()
     yield "## Metrics of a baseline\n\n" + _table(
         ("metric", "of", "floor", "meaning"),
         [
@@ -205,6 +195,16 @@ def _gates() -> Iterator[str]:
             yield f"### `{name}`\n\n{_summary(found.judge)}\n\n{_keys(found.settings.model_json_schema(), {})}"
 
 
+def _monitors() -> Iterator[str]:
+    yield (
+        "## Monitors\n\nOf `watch` in `lakehouse.yml`, and of `monitoring` in a model's file, by name. All are on, with the "
+        "defaults below. [How to watch a model](how-to.md#watch-a-model)."
+    )
+    for name, found in sorted(MONITORS.items(), key=lambda item: (item[1].of, item[0])):
+        where = "`watch`" if found.of == "lakehouse" else "`monitoring`"
+        yield f"### `{name}`, of {where}\n\n{_summary(found.watch)}\n\n{_keys(found.settings.model_json_schema(), {})}"
+
+
 def _floor(one: Metric) -> str:
     share = f"{one.floor:.0%}"
     return {
@@ -222,7 +222,9 @@ def _ops() -> Iterator[str]:
         ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
         ("`ops.gates`: a row per gate of a training", GATES_SCHEMA),
+        ("`ops.watch`: a row per subject, monitor and name of a night", watch.SCHEMA),
         ("`ops.promotions`: a row per change of a version's role", roles.SCHEMA),
+        ("`ops.alerts`: a row per thing that was to be told, and per attempt to tell it", ALERTS_SCHEMA),
         (
             "`ops.leases`: a row per lease that was taken, and one without a stage for each holder that has done",
             lease.SCHEMA,

@@ -227,20 +227,21 @@ class _Audited:
         return cls(table, event_time is not None, nights, found)
 
     def features(self, row: Mapping[str, Any]) -> _Found:
-        """What the newest night within a feature's life should say at a row's time; nothing where it has no row."""
+        """What the newest night within a feature's life should say at a row's time; nothing of no night or no entity."""
         nights = [night for night in self.nights if row["as_of"] - TTL <= night <= row["as_of"]]
-        known = [] if not nights else [
+        entity = tuple(row[key] for key in self.table.keys)
+        if not nights or None in entity:
+            return _Found({}, None)
+        known = [
             event
-            for event in self.history.get(tuple(row[key] for key in self.table.keys), [])
+            for event in self.history.get(entity, [])
             if event["valid_from"] <= nights[-1] and (event["valid_to"] is None or nights[-1] < event["valid_to"])
-        ]  # fmt: skip
+        ]
         values: dict[str, Any] = {}
         newest: datetime | None = None
-        seen = False
         for column in self.table.aggregated:
             feature = self.table.features[column.feature]
             inside = [event for event in known if self._inside(event["at"], nights[-1], column.window)]
-            seen = seen or bool(inside)
             taken = [
                 event
                 for event in inside
@@ -249,10 +250,10 @@ class _Audited:
                 and (feature.by is None or event[f"by {column.feature}"] == column.by)
             ]
             newest = max([event["valid_from"] for event in taken] + ([newest] if newest else []), default=None)
-            if nights and feature.aggregate in PLAIN:
+            if feature.aggregate in PLAIN:
                 events = [(event["at"], event[f"value {column.feature}"]) for event in taken]
                 values[column.name] = PLAIN[feature.aggregate](Window(events, nights[-1], feature))
-        return _Found(values if seen else {}, newest)
+        return _Found(values, newest)
 
     def _inside(self, at: datetime, as_of: datetime, window: timedelta | None) -> bool:
         end = as_of - self.table.delay

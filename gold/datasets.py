@@ -4,12 +4,10 @@ A training set is the slice `training_as_of` of `gold.<model>_training`; the inp
 slice `as_of` of `gold.<model>_inputs`. What a model saw can so be read again.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -19,20 +17,16 @@ from assay.errors import FeatureError
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
-from assay.sql_expression import NotAllowedError
-from assay.sql_query import query
 from assay.stages import run_stage
-from assay.tables import literal, quoted
 from gold import recipe
 from gold.definitions import built_by, definition_key, recorded, written
 from gold.retrieval import retrieve
+from gold.spine import spine_of
 
 FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""
 FEATURE_DEFINITIONS = "feature_definitions"
 """A column of the inputs: feature table -> the version of its definition that its slice of the night was built by."""
-_AS_OF = re.compile(r":as_of\b")
-"""Put in by us: Delta's SQL parser loses the parameters of Spark 4.2's `sql(query, args)`."""
 
 
 Kept = Sequence[FeatureTable]
@@ -162,42 +156,3 @@ def _held(spine: DataFrame) -> Iterator[DataFrame]:
 
 def _key(stage: str, model: Model, as_of: datetime) -> str:
     return ledger.key_of(stage, model.name, model.spine.model_dump(), dict(model.features), model.request, as_of)
-
-
-def spine_of(lakehouse: Lakehouse, model: Model, which: str, as_of: datetime) -> DataFrame:
-    """The rows of one of the model's queries over silver as of the run."""
-    text = model.spine.train if which == "train" else model.spine.score
-    names = [name for name in lakehouse.config.sources if lakehouse.tables.exists(f"silver.{name}__history")]
-    for name in names:
-        as_known(lakehouse.tables.read(f"silver.{name}__history"), as_of).createOrReplaceTempView(name)
-    try:
-        spine = query(lakehouse.spark, _AS_OF.sub(literal(as_of), text), names)
-    except NotAllowedError as error:
-        raise FeatureError(
-            f"The spine of model {model.name} cannot be used.", where=model.at("spine", which),
-            found=error.found, expected=error.expected,
-        ) from error  # fmt: skip
-    except PySparkException as error:
-        raise FeatureError(
-            f"The spine of model {model.name} is not a query that Spark understands.",
-            where=model.at("spine", which),
-            found=str(error).splitlines()[0],
-            expected="a select over " + ", ".join(names),
-        ) from error
-    finally:
-        for name in names:
-            lakehouse.spark.catalog.dropTempView(name)
-    needed = [*model.key, "as_of", *(["label", "label_known_at"] if which == "train" else [])]
-    if missing := [name for name in needed if name not in spine.columns]:
-        raise FeatureError(
-            f"The spine of model {model.name} lacks {', '.join(missing)}.", where=model.at("spine", which),
-            found="columns " + ", ".join(spine.columns), expected=", ".join(needed),
-        )  # fmt: skip
-    rest = [quoted(name) for name in spine.columns if name != "as_of"]
-    return spine.select(*rest, F.col("as_of").cast("timestamp"))
-
-
-def as_known(history: DataFrame, as_of: datetime) -> DataFrame:
-    """The versions of a silver history that were valid as of a time."""
-    at = F.lit(as_of)
-    return history.where((F.col("valid_from") <= at) & (F.col("valid_to").isNull() | (F.col("valid_to") > at)))

@@ -100,14 +100,11 @@ def features_of(table: FeatureTable) -> dict[str, str]:
 def decides(table: FeatureTable, column: FeatureColumn) -> dict[str, Any]:
     """What decides the values of a feature, by the names of its settings; of an expression also what it is made of.
 
-    Which entities have a row at all is decided by the table's longest window. It is part of features that tell an entity
-    without a row from one without an event: of the others both are NULL.
+    Which entities have a row is not part of it: one without a row reads as empty, and so would one without an event.
     """
     feature = table.features[column.feature]
     settings = feature.model_dump(mode="json", exclude={*_FOR_PEOPLE, *_IN_COLUMN}, exclude_none=True)
-    windows = [each.window for each in table.aggregated]
     known = AGGREGATES.get(feature.aggregate)
-    apart = known is None or known.empty is not None
     return {
         **settings,
         **({} if feature.is_expression else {"window": _told(column.window)}),
@@ -115,7 +112,7 @@ def decides(table: FeatureTable, column: FeatureColumn) -> dict[str, Any]:
         "entity": ", ".join(table.keys),
         "source": table.source,
         "delay": _told(table.delay),
-        **({"rows": _told(None if None in windows else max(w for w in windows if w is not None))} if apart else {}),
+        **({"empty": known.empty} if known else {}),
     }
 
 

@@ -223,7 +223,7 @@ def _facts(
         write.get("version"),
         write.get("run_id"),
         tuple(
-            FeatureFacts(name, told(table, column), asked.row.get(name), answer.counts.get(column.name))
+            FeatureFacts(name, told(table, column), asked.row.get(name, row.get(name)), answer.counts.get(column.name))
             for name, column in inputs.items()
         ),
         answer.records,

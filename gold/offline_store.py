@@ -33,7 +33,11 @@ from pyspark.sql import functions as F
 from assay.errors import FeatureError
 from assay.frames import only_row
 from assay.tables import quoted
-from gold.as_of_join import Side, as_of_join, orderable
+from gold.as_of_join import as_of_join
+from gold.as_of_window import orderable
+from gold.on_demand import REQUEST, results, with_request
+from gold.side import Side
+from gold.slices import EMPTY, SLICES
 
 # Feast calls its Spark source experimental, for every view, and has just asked to be heard.
 warnings.filterwarnings("ignore", "The spark data source API", RuntimeWarning)
@@ -56,7 +60,9 @@ class AssayRetrievalJob(SparkRetrievalJob):  # type: ignore[misc]
         self._frame = frame
 
     def to_spark_df(self) -> DataFrame:
-        """The spine with its features, lazily; features on demand are worked out by `to_df` and `to_arrow` alone."""
+        """The spine with its features and request inputs, lazily. Views on demand that are functions of Python are worked
+        out by `to_df` and `to_arrow` alone.
+        """
         return self._frame
 
     def to_sql(self) -> str:
@@ -120,13 +126,13 @@ class AssayOfflineStore(SparkOfflineStore):  # type: ignore[misc]
         _check_views(feature_views)
         spark = _session(config)
         if entity_df is None:
-            spine, time = None, _TIME
+            spine, time, rows = None, _TIME, None
             first, last = compute_non_entity_date_range(
                 feature_views, start_date=kwargs.get("start_date"), end_date=kwargs.get("end_date")
             )
         else:
             spine, time = _spine(spark, entity_df)
-            first, last = _range(spine, time)
+            first, last, rows = _range(spine, time)
         contexts = offline_utils.get_feature_view_query_context(
             feature_refs, feature_views, registry, project, (first, last)
         )
@@ -140,12 +146,16 @@ class AssayOfflineStore(SparkOfflineStore):  # type: ignore[misc]
         ]  # fmt: skip
         spine = _everyone(sides, first) if spine is None else spine
         keys = sorted({key for side in sides for key in side.keys})
-        _check_columns(spine, keys, [name for side in sides for name in side.features])
+        on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
+        requests = [view for view in on_demand if REQUEST in view.tags]
+        asked = [name for view in requests for name in results(view, feature_refs, full=full_feature_names)]
+        _check_columns(spine, keys, [*(name for side in sides for name in side.features), *asked])
+        found = as_of_join(spine, time, sides, rows=rows)
         return AssayRetrievalJob(
-            as_of_join(spine, time, sides),
+            with_request(found, time, requests, feature_refs, full=full_feature_names),
             full_feature_names=full_feature_names,
             config=config,
-            on_demand_feature_views=OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
+            on_demand_feature_views=[view for view in on_demand if REQUEST not in view.tags],
             metadata=RetrievalMetadata(
                 features=feature_refs, keys=keys, min_event_timestamp=first, max_event_timestamp=last
             ),
@@ -321,12 +331,12 @@ def _check_columns(spine: DataFrame, keys: list[str], features: list[str]) -> No
         )
 
 
-def _range(spine: DataFrame, time: str) -> tuple[datetime, datetime]:
-    """Least and greatest time of the spine; of one without times a moment at which nothing was known."""
+def _range(spine: DataFrame, time: str) -> tuple[datetime, datetime, int]:
+    """Least and greatest time of the spine, of one without times a moment at which nothing was known; and its rows."""
     micros = F.unix_micros(_of(time))  # a number is the same in every time zone
-    row = only_row(spine.agg(F.min(micros).alias("first"), F.max(micros).alias("last")))
+    row = only_row(spine.agg(F.min(micros).alias("first"), F.max(micros).alias("last"), F.count("*").alias("rows")))
     first, last = (_EPOCH + timedelta(microseconds=row[name] or 0) for name in ("first", "last"))
-    return first, last
+    return first, last, row["rows"]
 
 
 def _side(
@@ -345,15 +355,28 @@ def _side(
         spark.catalog.dropTempView(context.table_subquery.strip("`"))
     selected = [selection.rpartition(" AS ") for selection in context.entity_selections]
     names = {feature: context.field_mapping.get(feature, feature) for feature in context.features}
+    results = {f"{context.name}__{name}" if full else name: feature for feature, name in names.items()}
+    tags = {field.name: field.tags for field in view.features}
+    empty = {
+        result: tags[names[feature]][EMPTY] for result, feature in results.items() if EMPTY in tags[names[feature]]
+    }
     return Side(
         rows=rows,
         keys={key: column for column, _, key in selected},
         time=context.timestamp_field,
         created=context.created_timestamp_column or None,
         ttl=ttl,
-        features={f"{context.name}__{name}" if full else name: feature for feature, name in names.items()},
+        features=results,
         from_creation=from_creation,
+        folder=_folder(view.batch_source),
+        empty=empty if SLICES in view.tags else None,
     )
+
+
+def _folder(source: SparkSource) -> str | None:
+    """Where the newest version of a Delta table lies that is all of a source, if it is one."""
+    options = source.table_format.properties if source.table_format is not None else None
+    return source.path if source.path and not options and _format(source) == "delta" else None
 
 
 def _between(rows: DataFrame, time: str, first: datetime | None, last: datetime | None) -> DataFrame:

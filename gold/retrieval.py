@@ -1,8 +1,10 @@
 """Features of a spine through Feast: one row in, one row out, the same for training and for scoring."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay.config import FeatureTable, Model
@@ -11,7 +13,11 @@ from assay.frames import only_row
 from assay.lakehouse import Lakehouse
 from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import quoted
+from gold.feast_objects import request_name
 from gold.store import apply, feature_store
+
+if TYPE_CHECKING:
+    from feast import FeatureService, FeatureStore
 
 
 def input_columns(lakehouse: Lakehouse, model: Model) -> list[str]:
@@ -36,35 +42,41 @@ def retrieve(
         kept: Older versions of feature tables whose features come too; the spine has their keys.
 
     Returns:
-        The spine's columns and rows, then the features, then those of older versions, then the request inputs. NULL where
-        an entity had no event.
+        The spine's columns and rows, then the features, then those of older versions, then the request inputs. An entity
+        without an event reads as empty, as each aggregate says; NULL where a night was not built.
 
     Raises:
         FeatureError: The spine lacks a column, or has a key twice.
     """
     _check_columns(lakehouse, model, spine)
     _check_rows(model, spine)
+    features = input_columns(lakehouse, model)
+    older = [f"{table.name}__{column.name}" for table in kept for column in table.output]
+    _check_request(model, [*spine.columns, *features])
     found = _ask_feast(lakehouse, model, spine, kept)
-    given = [F.col(quoted(name)) for name in spine.columns if name != "as_of"]
-    names = [*input_columns(lakehouse, model), *(f"{t.name}__{column.name}" for t in kept for column in t.output)]
-    wide = found.select(*given, F.col("event_timestamp").alias("as_of"), *map(quoted, names))
-    return wide.select("*", *[_request(model, name, wide.columns).alias(name) for name in model.request])
+    return found.select(
+        *[F.col(quoted(name)) for name in spine.columns if name != "as_of"],
+        F.col("event_timestamp").alias("as_of"),
+        *[F.col(quoted(name)) for name in (*features, *older)],
+        *[F.col(quoted(f"{request_name(model)}__{name}")).alias(name) for name in model.request],
+    )
 
 
-def _request(model: Model, name: str, columns: list[str]) -> Column:
-    try:
-        return row_expression(model.request[name], columns)
-    except NotAllowedError as error:
-        raise FeatureError(
-            f"The input {name} of model {model.name} cannot be used.", where=model.at("request", name),
-            found=error.found, expected=error.expected,
-        ) from error  # fmt: skip
+def _check_request(model: Model, columns: list[str]) -> None:
+    for name, expression in model.request.items():
+        try:
+            row_expression(expression, columns)
+        except NotAllowedError as error:
+            raise FeatureError(
+                f"The input {name} of model {model.name} cannot be used.", where=model.at("request", name),
+                found=error.found, expected=error.expected,
+            ) from error  # fmt: skip
 
 
 def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame, kept: Sequence[FeatureTable]) -> DataFrame:
     apply(lakehouse)
     store = feature_store(lakehouse)
-    service = store.get_feature_service(model.name)
+    service = _service(store, model)
     chosen = [
         f"{view.name_to_use()}:{field.name}" for view in service.feature_view_projections for field in view.features
     ]
@@ -75,6 +87,26 @@ def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame, kept: Seque
         full_feature_names=True,
     )
     found: DataFrame = job.to_spark_df()
+    return found
+
+
+def _service(store: "FeatureStore", model: Model) -> "FeatureService":
+    """The model's feature service, which has the request inputs that the model has now."""
+    from feast.errors import FeastObjectNotFoundException
+
+    from gold.on_demand import expressions
+
+    found: FeatureService | None = None
+    held: dict[str, str] = {}
+    with suppress(FeastObjectNotFoundException):
+        found = store.get_feature_service(model.name)
+        held = expressions(store.get_on_demand_feature_view(request_name(model))) if model.request else {}
+    if found is None or held != model.request:
+        raise FeatureError(
+            f"Feast's registry does not have the model {model.name} as it is now.", where=model.at("spine", "score"),
+            found="request inputs that do not fit what spine.score gives",
+            expected="columns of spine.score, or of the model's features, for " + ", ".join(model.request),
+        )  # fmt: skip
     return found
 
 

@@ -4,7 +4,8 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from time import monotonic
 
 from assay.cli import set_up_logging
 from assay.config import FeatureTable, Model
@@ -15,9 +16,8 @@ from assay.printable import printable
 from assay.redaction import redacted
 from assay.times import parse_as_of
 from gold.definitions import differs, superseded
-from model.registry import in_use
+from model.registry import in_use, untouched
 from model.roles import Change
-from model.trainings import TRAININGS
 
 
 def open_from(arguments: argparse.Namespace) -> Lakehouse:
@@ -30,6 +30,13 @@ def open_from(arguments: argparse.Namespace) -> Lakehouse:
 def night(arguments: argparse.Namespace, lakehouse: Lakehouse) -> datetime:
     """The as_of that a job's arguments name."""
     return parse_as_of(arguments.as_of, lakehouse.config.file.night.as_of)
+
+
+def set_now(lakehouse: Lakehouse, now: str | None) -> None:
+    """Take an instant for now, if one is given; time goes on from there."""
+    if now is not None:
+        then, began = parse_as_of(now, time()), monotonic()
+        lakehouse.control.clock = lambda: then + timedelta(seconds=monotonic() - began)
 
 
 def model_of(lakehouse: Lakehouse, name: str) -> Model:
@@ -50,7 +57,7 @@ def kept(lakehouse: Lakehouse) -> tuple[FeatureTable, ...]:
     trained. MLflow is asked only where a definition has changed since one was.
     """
     changed = superseded(lakehouse)
-    if not changed or not lakehouse.tables.exists(TRAININGS):
+    if not changed or untouched(lakehouse):
         return ()
     wanted = {
         found
@@ -70,7 +77,7 @@ def kept(lakehouse: Lakehouse) -> tuple[FeatureTable, ...]:
 def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     """Print what stages did: a line each and their notes, or one JSON object."""
     if as_json:
-        print(json.dumps({"runs": [_as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201  # a command's answer
+        print(json.dumps({"runs": [as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201  # a command's answer
         return
     for outcome in outcomes:
         print(line(outcome))  # noqa: T201
@@ -82,7 +89,7 @@ def show_change(made: Change | None, otherwise: str, outcomes: Sequence[Outcome]
     """Print a change of roles, or what there is to say where none was made, and the runs that came with it."""
     if as_json:
         change = None if made is None else asdict(made)
-        print(json.dumps({"change": change, "runs": [_as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201
+        print(json.dumps({"change": change, "runs": [as_dict(outcome) for outcome in outcomes]}, default=str))  # noqa: T201
         return
     print(otherwise if made is None else printable(f"{made}. Gates {made.gates}"))  # noqa: T201
     if outcomes:
@@ -97,19 +104,22 @@ def line(outcome: Outcome) -> str:
         "replay": ("replayed", "quarantined"),
         "train": ("promoted", "version", "trees"),
         "dbt": ("models", "tests"),
+        "alerts": ("opened", "reminded", "resolved", "delivered", "failed"),
         "audit_replay": ("nights", "rows", "values", "differing"),
         "audit_leaks": ("rows", "values", "differing"),
+        "watch": ("ok", "warn", "bad", "unknown"),
     }.get(outcome.stage, ("rows",))
     totals = {name: outcome.total(name) for name in told if any(found.metric == name for found in outcome.metrics)}
     numbers = ", ".join(f"{total:,.0f} {name}" for name, total in totals.items()) if any(totals.values()) else ""
-    if outcome.status == "failed":
-        numbers = f"FAILED: {printable(outcome.error.splitlines()[0])}"
+    if outcome.status != "done":
+        numbers = f"{outcome.status.upper()}: {printable(outcome.error.splitlines()[0])}"
     return (
         f"{outcome.stage:<13}{outcome.as_of:%Y-%m-%d %H:%M}Z  {numbers or 'nothing to do':<58} {outcome.seconds:6.1f} s"
     )
 
 
-def _as_dict(outcome: Outcome) -> dict[str, object]:
+def as_dict(outcome: Outcome) -> dict[str, object]:
+    """An outcome for machines."""
     names = dict.fromkeys(metric.metric for metric in outcome.metrics)
     return {
         "stage": outcome.stage,

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assay.catalog import as_text
 from assay.cli import parser, run
 from assay.csv_export import write_csv
 from assay.errors import ConfigError
 from assay.lakehouse import Lakehouse
+from assay.text_table import text_table
+from assay.whole_file import whole
 from jobs.common import night, open_from, show
 from silver.quarantine import as_dicts, chosen, for_export, rows_of, summary
 from silver.replay import replay
@@ -62,7 +63,7 @@ def _ls(given: argparse.Namespace, lakehouse: Lakehouse) -> None:
     if given.json:
         print(json.dumps({"quarantine": found}))  # noqa: T201  # a command's answer
     elif found:
-        print(as_text(list(COLUMNS), [[_shortened(line[name]) for name in COLUMNS] for line in found]))  # noqa: T201
+        print(text_table(COLUMNS, [[_shortened(line[name]) for name in COLUMNS] for line in found]))  # noqa: T201
         print("A row with several reasons counts under each of them.")  # noqa: T201
     else:
         print("Nothing is in quarantine.")  # noqa: T201
@@ -92,7 +93,9 @@ def _export(given: argparse.Namespace, lakehouse: Lakehouse) -> None:
     if not names:
         raise ConfigError(f"The source {given.source} has no quarantine: nothing of it was ever refused.")
     rows = rows_of(lakehouse, names[0], batch=given.batch, check=given.check, replayed=given.all)
-    written = write_csv(for_export(rows), Path(given.to))
+    exported = for_export(rows)
+    with whole(Path(given.to)) as path, path.open("w", encoding="utf-8", newline="") as file:
+        written = write_csv(exported.columns, exported.toLocalIterator(), file)
     print(json.dumps({"rows": written, "file": given.to}) if given.json else f"{written} rows: {given.to}")  # noqa: T201
 
 

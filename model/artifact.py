@@ -1,4 +1,4 @@
-"""What a trained model is made of: trees in XGBoost's own format, and a recipe in JSON. Nothing is pickled."""
+"""What a trained model is made of: trees in XGBoost's own format, a recipe and a reference in JSON. Nothing is pickled."""
 
 import hashlib
 import json
@@ -10,8 +10,9 @@ from typing import Any
 
 from assay.errors import ModelError
 from model.inputs import Inputs
+from model.reference import Reference
 
-TREES, RECIPE = "trees.ubj", "recipe.json"
+TREES, RECIPE, REFERENCE = "trees.ubj", "recipe.json", "reference.json"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Artifact:
     of each column that the inputs are read from."""
     classes: tuple[str, ...] = ()
     """Of a label of several classes, those in the training range, in the trees' order; of another label none."""
+    reference: Reference | None = None
+    """What later nights are compared with; versions of before have none."""
 
     @property
     def rounds(self) -> tuple[int, int]:
@@ -67,7 +70,7 @@ class Artifact:
         return {**features, **{name: int(name.rpartition("__v")[2]) for name in made.get("older", {})}}
 
     def save(self, folder: Path) -> None:
-        """Write the trees and the recipe into a folder."""
+        """Write the trees, the recipe and the reference into a folder."""
         recipe = {
             "model": self.model,
             "trees_sha256": self.sha256,
@@ -78,6 +81,8 @@ class Artifact:
         }
         (folder / TREES).write_bytes(self.booster)
         (folder / RECIPE).write_text(json.dumps(recipe, indent=2, sort_keys=True, default=str) + "\n")
+        if self.reference is not None:
+            (folder / REFERENCE).write_text(json.dumps(self.reference.to_json(), sort_keys=True) + "\n")
 
 
 def load(folder: Path) -> Artifact:
@@ -89,7 +94,7 @@ def load(folder: Path) -> Artifact:
         inputs = Inputs.from_json(recipe["inputs"])
         loaded = Artifact(
             recipe["model"], booster, int(recipe["best_iteration"]), inputs, recipe["about"],
-            tuple(recipe.get("classes", ())),  # versions of before have none
+            tuple(recipe.get("classes", ())), _reference(folder),  # versions of before have none of both
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
@@ -102,6 +107,11 @@ def load(folder: Path) -> Artifact:
             expected=expected, do="do not use it; train again, or promote another version",
         )  # fmt: skip
     return loaded
+
+
+def _reference(folder: Path) -> Reference | None:
+    path = folder / REFERENCE
+    return Reference.from_json(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -75,6 +75,11 @@ def tracking_uri(lakehouse: Lakehouse) -> str:
     return given or f"sqlite:///{lakehouse.folder('mlflow') / 'mlflow.db'}"
 
 
+def untouched(lakehouse: Lakehouse) -> bool:
+    """Whether nothing was ever registered where MLflow keeps it by default; to ask MLflow itself would begin a database."""
+    return lakehouse.environment.mlflow.tracking_uri is None and not (lakehouse.place("mlflow") / "mlflow.db").exists()
+
+
 @contextmanager
 def answering(lakehouse: Lakehouse) -> Iterator[None]:
     """MLflow's errors inside the block become ModelErrors."""

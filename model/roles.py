@@ -72,11 +72,15 @@ def make(lakehouse: Lakehouse, model: Model, change: Change) -> Change:
 
 def finish(lakehouse: Lakehouse, model: Model) -> Change | None:
     """Finish a change that was cut off; None where none was."""
+    found = unfinished(lakehouse, model)
+    return None if found is None else _do(lakehouse, model, found)
+
+
+def unfinished(lakehouse: Lakehouse, model: Model) -> Mapping[str, Any] | None:
+    """A change that was cut off; None where none was."""
     name = registered_name(lakehouse, model)
     known = asked(lakehouse, lambda client: client.get_registered_model(name))
-    if known is None or UNFINISHED not in known.tags:
-        return None
-    return _do(lakehouse, model, json.loads(known.tags[UNFINISHED]))
+    return None if known is None or UNFINISHED not in known.tags else json.loads(known.tags[UNFINISHED])
 
 
 def last(lakehouse: Lakehouse, model: Model) -> Any:

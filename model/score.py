@@ -33,6 +33,15 @@ FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""
 
 
+def scored(lakehouse: Lakehouse, model: Model, as_of: datetime, stage: str = "score") -> bool:
+    """Whether the ledger has a night as scored, or as scored in the `shadow`."""
+    return (as_of, _key(stage, model, as_of)) in ledger.completed(lakehouse, stage, [as_of])
+
+
+def _key(stage: str, model: Model, as_of: datetime) -> str:
+    return ledger.key_of(stage, model.name, as_of)
+
+
 def run(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> Outcome:
     """Write the champion's predictions of a night; a night that is scored stays as it is, unless `rewrite`.
 
@@ -68,8 +77,7 @@ def run_shadow(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: 
 
 
 def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: bool) -> None:
-    key = ledger.key_of("score", model.name, outcome.as_of)
-    if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "score", [outcome.as_of]):
+    if not rewrite and scored(lakehouse, model, outcome.as_of):
         return
     outcome.notes.append(f"{model.name}: its champion scores")  # whose run it is, however it ends
     current = champion(lakehouse, model)
@@ -79,15 +87,14 @@ def _score(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: boo
             f"The model {model.name} has no champion to score with.", where=model.at("gates"),
             do=waits or "train it: assay train --as-of …; a training becomes champion only if it passes its gates",
         )  # fmt: skip
-    _write(lakehouse, model, current, outcome, key)
+    _write(lakehouse, model, current, outcome, _key("score", model, outcome.as_of))
 
 
 def _shadow(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: bool) -> None:
-    key = ledger.key_of("shadow", model.name, outcome.as_of)
-    if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "shadow", [outcome.as_of]):
+    if not rewrite and scored(lakehouse, model, outcome.as_of, "shadow"):
         return
     if (current := challenger(lakehouse, model)) is not None:
-        _write(lakehouse, model, current, outcome, key)
+        _write(lakehouse, model, current, outcome, _key("shadow", model, outcome.as_of))
 
 
 def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outcome, key: str) -> None:

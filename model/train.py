@@ -1,6 +1,7 @@
 """The train stage: fit boosted trees on a training set, evaluate, judge, register."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
@@ -25,6 +26,7 @@ from model.inputs import fit, names_of
 from model.predict import predict
 from model.promotion import earned, settle
 from model.registry import CHAMPION, champion
+from model.remembering import reference_of
 from model.split import HOLDOUT, TRAIN, VALIDATION, assign, with_split
 from model.tasks.ranking import GROUP
 from model.tracking import log_training, publish
@@ -80,6 +82,7 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
         trained = Artifact(model.name, fitted.booster, fitted.best_iteration, inputs, about, fitted.classes)
         with held(predict(_ranked(parts, model), trained)) as scored:
             found = evaluation(model, trained, scored)
+            trained = replace(trained, reference=reference_of(model, trained, scored, found))
             newest = newest_inputs(lakehouse, model, outcome.as_of) if asks_for(model, "drift") else None
             gates = judge(Candidate(lakehouse, model, trained, found.splits, found.slices, scored, current, newest))
     finally:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from assay.robust import spread
 from silver.metrics import Metric, Number
-
-ROBUST = 1.4826
-"""Times the median distance from the median, it is the standard deviation of numbers that are spread as a bell."""
 
 Answer = Literal["ok", "breached", "too little history"]
 
@@ -31,17 +29,6 @@ class Verdict:
 
     excess: float = 0.0
     """Distance from the median in tolerances; above 1 where it is breached."""
-
-
-def spread(past: Sequence[float]) -> float:
-    """How far ordinary numbers lie from their median: a standard deviation that one odd night does not move.
-
-    Numbers that are mostly the same and sometimes far off have hardly a median distance: then it is half the second
-    greatest distance.
-    """
-    middle = median(past)
-    distances = sorted(abs(value - middle) for value in past)
-    return max(ROBUST * median(distances), distances[-2] / 2)
 
 
 def judge(

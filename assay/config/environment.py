@@ -1,8 +1,17 @@
 """An environment: which Spark, which storage, which MLflow; `conf/env/<name>.yml`."""
 
-from pydantic import Field, SecretStr
+from typing import Annotated
 
+from pydantic import AfterValidator, Field, SecretStr
+
+from assay.config.alerts import Alerts
 from assay.config.base import Config, Document, Identifier
+
+
+def _textfile(path: str) -> str:
+    if not path.startswith("/") or not path.endswith(".prom") or "\0" in path:
+        raise ValueError(f"{path!r} is not a whole path that ends in .prom, which is what node_exporter reads")
+    return path
 
 
 class Spark(Config):
@@ -35,6 +44,14 @@ class Connection(Config):
     """`"${SHOP_PASSWORD}"`: from an environment variable, never written here."""
 
 
+class Metrics(Config):
+    """Numbers of the last night, for Prometheus."""
+
+    textfile: Annotated[str, AfterValidator(_textfile)] | None = None
+    """The file that a night writes at its end, in the folder that node_exporter's textfile collector reads, or that
+    `assay metrics --serve` does: `/var/lib/node_exporter/assay_flights.prom`. None by default."""
+
+
 class Environment(Document):
     """Where a lakehouse runs. `${NAME}` in any text is replaced by the environment variable."""
 
@@ -58,3 +75,9 @@ class Environment(Document):
 
     connections: dict[Identifier, Connection] = {}
     """Databases, by the name that contracts give in `from.jdbc`."""
+
+    alerts: Alerts = Field(default=Alerts())
+    """Who is told when something is wrong."""
+
+    metrics: Metrics = Field(default=Metrics())
+    """Numbers of the last night, for Prometheus."""

@@ -1,7 +1,7 @@
 """A lakehouse: one folder under `conf/` with its sources, features and models."""
 
-from datetime import time
-from typing import Annotated
+from datetime import time, timedelta
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -10,7 +10,7 @@ from assay.config.features import FeatureTable
 from assay.config.model import Model
 from assay.config.source import Source
 from assay.paths import below
-from assay.times import TimeZone
+from assay.times import Duration, TimeZone
 
 
 def _night(text: object) -> object:
@@ -31,6 +31,22 @@ class Night(Config):
     as_of: Annotated[time, BeforeValidator(_night), AfterValidator(_utc)] = time(0)
     """Time of day in UTC, `"00:00 UTC"`."""
 
+    attempts: int = Field(default=3, ge=1, le=10)
+    """How often a stage is tried whose error may pass by itself: a conflict of two writers, a server that is away."""
+
+    backoff: Duration = timedelta(seconds=30)
+    """So long before the second attempt; before each further one twice as long as before the last."""
+
+    limits: dict[str, Duration] = {}
+    """Stage of the night -> the longest that a run of it may take; by default `6h` for train and `2h` for the others."""
+
+    catch_up: int = Field(default=7, ge=0, le=366)
+    """At most so many missed nights, the newest, are run before the one that is due."""
+
+    wait: Duration | None = None
+    """Until so long after its as_of a night waits for sources that are not as fresh as their contracts ask. By default it
+    does not wait."""
+
 
 class LakehouseFile(Document):
     """`lakehouse.yml`."""
@@ -49,6 +65,9 @@ class LakehouseFile(Document):
 
     night: Night = Field(default=Night())
     """When the nightly run is meant to see the world."""
+
+    watch: dict[str, dict[str, Any]] = {}
+    """What is watched of feeds and stages, where it is not the monitor's own: `volume: {same_weekday: true}`."""
 
 
 class LakehouseConfig(BaseModel):

@@ -19,7 +19,7 @@ from assay.config.source import Source
 from assay.config.yaml import read_yaml
 from assay.errors import ConfigError, nearest
 from assay.paths import refuse_link_out
-from assay.redaction import hide_secrets_of, without_login
+from assay.redaction import hide, hide_secrets_of, without_login
 
 C = TypeVar("C", bound=Config)
 D = TypeVar("D", bound=Document)
@@ -79,6 +79,7 @@ def load_environment(conf_dir: Path, name: str) -> Environment:
     expanded = _expand(data, origin)
     hide_secrets_of(expanded, _VARIABLE.findall(str(data)))
     environment = _validate({**expanded, "name": name}, Environment, origin, show=False)
+    hide(environment.alerts.secrets)
     for key in ("warehouse", "landing"):
         if without_login(expanded.get(key) or "")[2]:
             raise environment.error(

@@ -179,7 +179,8 @@ class Model(Document):
     """Feature tables, and which of their features."""
 
     request: dict[Identifier, str] = {}
-    """Inputs computed from the spine's row itself, by SQL expression, the same in training and scoring."""
+    """Inputs computed from the spine's row and its features (`<table>__<feature>`), by SQL expression, the same in training
+    and scoring."""
 
     rank_within: tuple[Identifier, ...] = ()
     """Columns of the spine: rows alike in them, and of one `as_of`, are ranked among each other; for `ranking`."""
@@ -208,6 +209,9 @@ class Model(Document):
     promote: Literal["at_once", "by_hand"] = "at_once"
     """What becomes of a training that passes its gates: champion; or challenger, which scores in the champion's shadow
     until `assay promote`."""
+
+    monitoring: dict[str, dict[str, Any]] = {}
+    """What is watched of every night, where it is not the monitor's own: `drift: {max: 0.5}`, `nulls: {enabled: false}`."""
 
     contributions: Annotated[int, Field(ge=0, le=100)] = 0
     """How many inputs of most influence are kept with each prediction, by TreeSHAP."""

@@ -17,6 +17,7 @@ from assay.report.night import (
     Scores,
     StageRow,
     Verdict,
+    WatchRow,
 )
 from assay.report.page import render
 
@@ -37,5 +38,6 @@ __all__ = [
     "Scores",
     "StageRow",
     "Verdict",
+    "WatchRow",
     "render",
 ]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay import ledger
@@ -22,14 +22,12 @@ from assay.report.night import (
 )
 from assay.report.sources import feeds_of, rejects_of
 from assay.report.verdict import SHADOW, verdict
+from assay.report.watch import watch_of
+from assay.runs import AUDIT, OF_MODELS, ROWS_IN, ROWS_OUT, model_of
 from assay.stages import side_by_side
 
 HISTORY_NIGHTS = 30
 QUALITY = "gold.nightly_quality"
-AUDIT = "audit_"
-"""How the stages of audits are named: they are of many nights, not of one."""
-OF_MODELS = ("training_set", "train", "scoring_set", "score", SHADOW)
-"""Stages that run for each model by itself; so do audits."""
 
 
 def collect(
@@ -44,12 +42,13 @@ def collect(
         links: Name -> address, relative to the page.
         probabilities: Models whose scores are probabilities.
     """
-    (runs, numbers, history, trained, audits), scores, realised, calibration = _all(
+    (runs, numbers, history, trained, audits), scores, realised, calibration, watch = _all(
         lakehouse,
         partial(_told_by_ledger, lakehouse, as_of),
         partial(scores_of, lakehouse, as_of, probabilities),
         partial(_realised, lakehouse, as_of),
         partial(_calibration, lakehouse, as_of),
+        partial(watch_of, lakehouse, as_of),
     )
     feeds, rejects = _all(
         lakehouse, partial(feeds_of, lakehouse, as_of, numbers), partial(rejects_of, lakehouse, as_of, numbers)
@@ -63,7 +62,7 @@ def collect(
         as_of=as_of,
         run_id=run_id,
         generated_at=datetime.now(UTC),
-        verdict=verdict(stages, feeds, models, audits),
+        verdict=verdict(stages, feeds, models, audits, watch),
         stages=stages,
         feeds=feeds,
         rejects=rejects,
@@ -75,6 +74,7 @@ def collect(
         calibration=calibration,
         realised=realised,
         history=history,
+        watch=watch,
         links=links,
     )
 
@@ -88,7 +88,7 @@ def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime) -> tuple[Any, ...]:
     """The night's runs and numbers, the nights before it, the models' trainings, and the newest audits."""
     models = tuple(lakehouse.config.models)
     runs = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of))
-    recent = runs.withColumn("model", _model_of(models)).persist()
+    recent = runs.withColumn("model", model_of(models)).persist()
     try:
         last = _last_runs(recent, as_of)
         trained = trainings(recent, _versions(last, models, "score"))
@@ -97,22 +97,19 @@ def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime) -> tuple[Any, ...]:
         recent.unpersist()
 
 
-def _model_of(models: Sequence[str]) -> Column:
-    """Which of several models a run is of, by its numbers or else its notes; NULL where it ended before it had any."""
-    if len(models) < 2:
-        return F.lit(None).cast("string")
-    by_model = F.col("stage").isin(*OF_MODELS) | F.startswith("stage", F.lit(AUDIT))
-    measured = F.filter("metrics", lambda m: m["target"].isin(*models) & m["metric"].isin("rows", "version"))
-    noted = F.filter(
-        F.transform("notes", lambda note: F.substring_index(note, ": ", 1)), lambda name: name.isin(*models)
-    )
-    return F.when(by_model, F.coalesce(F.get(measured["target"], F.lit(0)), F.get(noted, F.lit(0))))
+def stages_of(lakehouse: Lakehouse, as_of: datetime) -> tuple[tuple[StageRow, ...], dict[str, Any]]:
+    """A night's stages as its page shows them, and its numbers: stage -> target -> metric -> value."""
+    names = tuple(lakehouse.config.models)
+    runs = ledger.runs(lakehouse).where(F.col("as_of") == F.lit(as_of)).withColumn("model", model_of(names))
+    numbers = _numbers(runs, as_of)
+    last = _last_runs(runs, as_of)
+    return tuple(_stage(run, numbers, apart=len(names) > 1 and run["stage"] in OF_MODELS) for run in last), numbers
 
 
 def _last_runs(recent: DataFrame, as_of: datetime) -> list[Any]:
     """The newest run of each stage, and of each model in it, for the night that did something; else its newest.
 
-    A run that does not tell its model stands until the stage's next one.
+    A run that does not tell its model stands until the stage's next one, and one that failed or was stopped until its next.
     """
     of_night = (F.col("as_of") == F.lit(as_of)) & (F.col("stage") != "report") & ~F.startswith("stage", F.lit(AUDIT))
     rows = recent.where(of_night).orderBy("started_at").collect()
@@ -121,8 +118,9 @@ def _last_runs(recent: DataFrame, as_of: datetime) -> list[Any]:
         stage, model = row["stage"], row["model"]
         if model is not None:
             found.pop((stage, None), None)
-        did = any(m["value"] for m in row["metrics"]) or row["status"] == "failed"
-        if did or not any(of == stage for of, _ in found):
+        did = any(m["value"] for m in row["metrics"]) or row["status"] != "done"
+        mended = (stage, model) in found and found[stage, model]["status"] != "done"
+        if did or mended or not any(of == stage for of, _ in found):
             found[stage, model] = row
     return sorted(found.values(), key=lambda row: row["started_at"])
 
@@ -148,7 +146,7 @@ def _numbers(recent: DataFrame, as_of: datetime) -> dict[str, dict[str, dict[str
 
 def _stage(run: Any, numbers: dict[str, dict[str, dict[str, float]]], *, apart: bool) -> StageRow:
     """A stage, with the numbers of all its targets; or of the run's model only, where each model has a run `apart`."""
-    ins, outs = {"bronze": (None, "records"), "silver": ("landed", "accepted")}.get(run["stage"], (None, "rows"))
+    ins, outs = ROWS_IN.get(run["stage"]), ROWS_OUT.get(run["stage"], "rows")
     targets = numbers.get(run["stage"], {})
     found = [targets.get(run["model"], {})] if apart else targets.values()
 

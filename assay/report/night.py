@@ -112,6 +112,25 @@ class AuditRow:
 
 
 @dataclass(frozen=True)
+class WatchRow:
+    """What a monitor found of one thing, and what it had found on the nights before."""
+
+    subject: str
+    """`feed:weather`, `features:late_arrival`, `model:late_arrival` or `stage:silver`."""
+    monitor: str
+    name: str
+    """The column, slice or metric; empty where the subject says it all."""
+    status: str
+    """`ok`, `warn`, `bad` or `unknown`."""
+    why: str
+    value: float | None = None
+    expected: float | None = None
+    limit: float | None = None
+    past: tuple[float | None, ...] = ()
+    """The value on the last nights that were watched, in order of time; this night's is the last."""
+
+
+@dataclass(frozen=True)
 class GateRow:
     """One gate that the model had to pass."""
 
@@ -248,6 +267,8 @@ class NightReport:
     realised: tuple[NightQuality, ...] = ()
     """The nights scored whose outcomes are known."""
     history: tuple[HistoryNight, ...] = ()
+    watch: tuple[WatchRow, ...] = ()
+    """What was watched; empty as long as nobody has watched the night."""
     links: Mapping[str, str] = field(default_factory=dict)
     """Name -> address, as `{"Data Docs": "../docs/index.html"}`; relative to the page, or a URL."""
 

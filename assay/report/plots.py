@@ -72,6 +72,31 @@ def columns(nights: Sequence[tuple[str, float | None]], *, title: str, unit: str
     return canvas.markup()
 
 
+def trend(values: Sequence[float | None], limit: float | None) -> Markup:
+    """A number over the last nights as a line for a table cell, its limit dashed; its row holds the numbers."""
+    there = [value for value in values if value is not None and text.known(value)]
+    if len(there) < 2:
+        return NO_CHART
+    width, height, edge = 120, 30, 4
+    ends = [*there, *([limit] if limit is not None and text.known(limit) else [])]
+    low, span = min(ends), (max(ends) - min(ends)) or 1.0
+    pitch = (width - 2 * edge) / (len(values) - 1)
+
+    def up(value: float) -> float:
+        return height - edge - (value - low) / span * (height - 2 * edge)
+
+    svg = ET.Element("svg", {"class": "trend", "viewBox": f"0 0 {width} {height}", "aria-hidden": "true"})
+    if len(ends) > len(there):
+        place = {"x1": "0", "x2": str(width), "y1": f"{up(ends[-1]):.1f}", "y2": f"{up(ends[-1]):.1f}"}
+        ET.SubElement(svg, "line", {"class": "ideal", **place})
+    spots = [(edge + n * pitch, up(value)) for n, value in enumerate(values) if value is not None and text.known(value)]
+    ET.SubElement(svg, "polyline", {"class": "line model", "points": path(spots)})
+    ET.SubElement(
+        svg, "circle", {"class": "dot model", "cx": f"{spots[-1][0]:.1f}", "cy": f"{spots[-1][1]:.1f}", "r": "3"}
+    )
+    return Markup(ET.tostring(svg, encoding="unicode"))  # noqa: S704
+
+
 def _days(canvas: Canvas, days: Sequence[str], left: float, pitch: float, y: float) -> None:
     """Name some nights under an axis: the last always, the others at an even distance."""
     every = max(1, math.ceil(58 / pitch))

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 NOTHING = "–"
 """Stands for a value that is not known."""
 
+MOST_WATCHED = 40
+"""So many findings that are not as they should be are shown."""
+
 _MONTHS = "January February March April May June July August September October November December"
 _SPLITS = ("train", "validation", "holdout", "test")
 

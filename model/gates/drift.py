@@ -15,8 +15,8 @@ from assay.config import Model
 from assay.tables import quoted
 from model.candidate import Candidate
 from model.definitions import differing, given_to
+from model.distances import of_categories, of_numbers
 from model.gates.gate import Found, NotJudgedError, Number, Settings, gate, number
-from model.gates.psi import of_categories, of_numbers
 from model.gates.rows import brought, sample, split_of
 from model.inputs import names_of
 from model.split import HOLDOUT, TRAIN

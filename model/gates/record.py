@@ -8,11 +8,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from assay.catalog import as_text
 from assay.config import Model
 from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.ledger import GATES, Outcome, completed
+from assay.text_table import text_table
 from model.gates.gate import GateResult
 
 SCHEMA = """
@@ -65,7 +65,7 @@ def as_lines(results: Sequence[GateResult]) -> list[str]:
         [each.gate, value.rjust(max(map(len, values))), each.limit, "passed" if each.passed else "FAILED", each.why]
         for each, value in zip(results, values, strict=True)
     ]
-    return as_text(["gate", "value", "limit", "verdict", "why"], rows).splitlines()
+    return text_table(["gate", "value", "limit", "verdict", "why"], rows).splitlines()
 
 
 def _told(value: float) -> str:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -132,6 +132,8 @@ class Postgres:
     url: str
     password: str
     psql: tuple[str, ...]
+    stop: Callable[[], None]
+    start: Callable[[], None]
 
     def execute(self, statements: str) -> None:
         """Run statements as the owner, in one transaction."""
@@ -154,9 +156,16 @@ def postgres() -> Iterator[Postgres]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     run = {"pgdata": folder, "user": server.system_user}
-    pg_ctl(["-w", "-m", "fast", "stop"], **run)
+
+    def stop() -> None:
+        pg_ctl(["-w", "-m", "fast", "stop"], **run)
+
+    def start() -> None:
+        pg_ctl(["-w", "-o", options, "-l", str(folder / "log"), "start"], **run)
+
+    stop()
     options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c timezone=Asia/Tokyo -c datestyle=German"
-    pg_ctl(["-w", "-o", options, "-l", str(folder / "log"), "start"], **run)
+    start()
     psql = (
         str(POSTGRES_BIN_PATH / "psql"),
         "-h",
@@ -168,9 +177,9 @@ def postgres() -> Iterator[Postgres]:
         "-v",
         "ON_ERROR_STOP=1",
     )
-    made = Postgres(f"jdbc:postgresql://127.0.0.1:{port}/postgres", "canary-" + secrets.token_hex(8), psql)
+    made = Postgres(f"jdbc:postgresql://127.0.0.1:{port}/postgres", "canary-" + secrets.token_hex(8), psql, stop, start)
     made.execute(f"CREATE ROLE reader LOGIN PASSWORD '{made.password}'")
     made.execute("GRANT pg_read_all_data TO reader")
     yield made
-    pg_ctl(["-w", "-m", "fast", "stop"], **run)
+    stop()
     shutil.rmtree(folder.parent)

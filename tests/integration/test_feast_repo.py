@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
+from gold.retrieval import input_columns
 from gold.store import apply, feature_store
 
 REPOSITORY = Path(__file__).parents[2] / "feature_repo"
@@ -41,6 +42,16 @@ def test_the_registry_holds_a_view_per_table_with_its_keys(flights: Flights) -> 
     assert tables(flights.lakehouse)["route_delays"] == ["origin", "dest"]
     assert views(store) == {name: (keys, night) for name, keys in tables(flights.lakehouse).items()}
     assert [service.name for service in store.list_feature_services()] == ["late_arrival"]
+
+
+def test_the_request_inputs_of_a_model_are_a_view_on_demand_of_its_service(flights: Flights) -> None:
+    store = feature_store(flights.lakehouse)
+    (view,) = store.list_on_demand_feature_views()
+    (source,) = view.source_request_sources.values()
+    assert [(field.name, field.dtype.name) for field in source.schema] == [("sched_dep_time", "INT32")]
+    assert [(field.name, field.dtype.name) for field in view.features] == [("hour", "DECIMAL")]
+    of_service = store.get_feature_service("late_arrival").feature_view_projections
+    assert [(one.name, [field.name for field in one.features]) for one in of_service][-1] == (view.name, ["hour"])
 
 
 def test_definitions_are_those_of_the_configuration_that_the_environment_names(
@@ -105,8 +116,34 @@ def test_historical_features_of_a_pandas_frame_are_the_rows_of_gold(flights: Fli
         ("B6", first): gold["B6", first],
         ("UA", first): gold["UA", first],
         ("B6", served): gold["B6", second],
-        ("??", served): (None, None, None),
+        ("??", served): (0, None, None),  # nobody has seen this carrier: no flights, and of none no rate
     }
+
+
+def test_a_model_is_told_by_its_service_what_its_night_was_given(flights: Flights) -> None:
+    lakehouse, night = flights.lakehouse, flights.nights[1]
+    model = lakehouse.config.models["late_arrival"]
+    stored = lakehouse.tables.read("gold.late_arrival_inputs").where(F.col("as_of") == night).orderBy(*model.key)
+    inputs = [*input_columns(lakehouse, model), *model.request]
+    spine = stored.drop(*inputs, "feature_versions").withColumnRenamed("as_of", "event_timestamp").toPandas()
+    store = feature_store(lakehouse)
+    job = store.get_historical_features(spine, store.get_feature_service("late_arrival"), full_feature_names=True)
+    found = job.to_arrow().sort_by([(key, "ascending") for key in model.key])
+    given = stored.toArrow()
+    assert given.num_rows > 50
+    for name in inputs:
+        result = f"late_arrival__request__{name}" if name in model.request else name
+        assert found[result].type == given[name].type, name
+        assert found[result].to_pylist() == given[name].to_pylist(), name
+
+
+def test_a_plane_that_has_not_flown_has_no_flights_and_no_plane_is_unknown(flights: Flights) -> None:
+    inputs = flights.lakehouse.tables.read("gold.late_arrival_inputs")
+    rows = inputs.select("tailnum", "tail_delays__flights_28d", "tail_delays__late_rate_28d").collect()
+    quiet = [row for row in rows if row[1] == 0]
+    assert quiet
+    assert {row[2] for row in quiet} == {None}
+    assert {row[0] for row in rows if row[1] is None} <= {None}
 
 
 def test_an_entity_frame_without_rows_is_answered_without_rows(flights: Flights, spark: SparkSession) -> None:

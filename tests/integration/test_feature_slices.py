@@ -1,9 +1,10 @@
 """Slices of feature tables: written once, whatever happened to the runs before, and never doubled."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+import pandas as pd
 import pytest
 
 import bronze.stage
@@ -14,6 +15,7 @@ from assay import ledger, stages
 from assay.errors import FeatureError
 from assay.known import Target
 from assay.lakehouse import Lakehouse, open_lakehouse
+from gold.store import feature_store
 
 TABLE = "gold.station_temps"
 FEATURES = """
@@ -70,6 +72,41 @@ def operations(lakehouse: Lakehouse) -> list[str]:
     history = lakehouse.spark.sql(f"describe history delta.`{lakehouse.tables.path(TABLE)}`").collect()
     modes = {row["version"]: row["operationParameters"]["mode"] for row in history}
     return [modes[version] for version in sorted(modes)]
+
+
+def test_a_station_without_a_reading_has_none_where_the_night_was_built(lakehouse: Lakehouse) -> None:
+    """And nothing is known where it was not: before the first night, and between two."""
+    gold.stage.run(lakehouse, THIRD)
+    asked = pd.DataFrame({
+        "station": ["a", "c", "c", "c", None],
+        "event_timestamp": [THIRD, THIRD, SECOND, FIRST - timedelta(seconds=1), THIRD],
+    })  # fmt: skip
+    found = feature_store(lakehouse).get_historical_features(asked, ["station_temps:readings_28d"]).to_spark_df()
+    rows = {
+        (row["station"], row["event_timestamp"].replace(tzinfo=UTC)): row["readings_28d"] for row in found.collect()
+    }
+    assert rows == {
+        ("a", THIRD): 2, ("c", THIRD): 0, ("c", SECOND): None, ("c", FIRST - timedelta(seconds=1)): None,
+        (None, THIRD): None,
+    }  # fmt: skip
+
+
+def test_what_is_defined_later_is_not_known_of_nights_before(lakehouse: Lakehouse) -> None:
+    file = lakehouse.conf_dir / "features" / "station_temps.yml"
+    file.write_text(FEATURES + '  warm: {count: "*", where: temp > 8, description: Warm readings}\n')
+    changed = open_lakehouse(lakehouse.conf_dir)
+    gold.stage.run(changed, SECOND)
+    asked = pd.DataFrame({"station": ["c", "c"], "event_timestamp": [FIRST, SECOND]})
+    names = ["station_temps:readings_28d", "station_temps:warm_28d"]
+    store = feature_store(changed)
+    assert told(store, asked, names) == [(FIRST, None, None), (SECOND, 0, 0)]
+    assert told(store, asked, names[:1]) == [(FIRST, 0), (SECOND, 0)]
+
+
+def told(store: Any, asked: pd.DataFrame, names: list[str]) -> list[tuple[Any, ...]]:
+    """The time and the features of each row."""
+    rows = store.get_historical_features(asked, names).to_spark_df().drop("station").collect()
+    return sorted((row[0].replace(tzinfo=UTC), *row[1:]) for row in rows)
 
 
 def test_a_new_night_is_added_without_a_search_for_what_it_replaces(lakehouse: Lakehouse) -> None:

@@ -173,7 +173,7 @@ def test_tables_of_every_layer_answer_to_their_names(flights: Flights, empty_cat
         "select count(distinct as_of) from ops.runs where stage = 'score'": 2,
         "select sum(value) from ops.metrics where stage = 'silver' and label = 'max:wind_speed'": 1.0,
     }.items():
-        assert ask(flights.lakehouse, query, 10)[1:] == ([[expected]], False), query
+        assert [*ask(flights.lakehouse, query).rows] == [[expected]], query
 
 
 def test_a_correction_changes_the_current_outcome_and_no_published_feature(flights: Flights) -> None:

@@ -258,7 +258,7 @@ def test_the_commands_answer(
     query = "select raw:station, raw:temp from silver.readings__quarantine where raw like '{%b%'"
     query = query.replace("raw:station", "get_json_object(raw, '$.station') as station")
     query = query.replace("raw:temp", "get_json_object(raw, '$.temp') as temp")
-    ask("sql", query, "--csv", str(file))
+    ask("sql", query, "--output", str(file))
     assert file.read_text().splitlines() == ["station,temp", "'=b,'-x"]
     path = lakehouse.conf_dir / "sources" / "readings.yml"
     path.write_text(path.read_text().replace("max: 60", "max: 100"))

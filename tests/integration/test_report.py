@@ -123,3 +123,16 @@ def test_what_failed_is_told_by_the_model_s_name_where_it_is_known(lakehouse: La
 def _fail(model: str, outcome: Outcome) -> None:
     outcome.notes.append(f"{model}: what there is to say")
     raise ModelError("No.")
+
+
+def test_a_stage_that_failed_and_then_had_nothing_to_do_is_done(lakehouse: Lakehouse) -> None:
+    night = START + timedelta(days=20)
+
+    def fail(outcome: Outcome) -> None:
+        raise ModelError("It breaks.")
+
+    with pytest.raises(ModelError):
+        run_stage(lakehouse, "bronze", night, fail)
+    assert [stage.status for stage in told(lakehouse, night).stages] == ["failed"]
+    run_stage(lakehouse, "bronze", night, lambda _: None)
+    assert [stage.status for stage in told(lakehouse, night).stages] == ["done"]

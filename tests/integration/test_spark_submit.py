@@ -31,16 +31,23 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "train": (NIGHT, ["1 promoted, 2 version", "at least 0.01  passed"]),
     "score": ([*NIGHT, "--rewrite"], ["score        2013-02-14 00:00Z  "]),
     "nightly": (NIGHT, ["report       2013-02-14 00:00Z  "]),
+    "watch": (NIGHT, ["watch        2013-02-14 00:00Z  ", "features:late_arrival"]),
     "report": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "models": ([], ["late_arrival: ", "champion"]),
+    "status": ([], ["Nothing is running. The last complete night is 2013-02-14 00:00 UTC."]),
+    "runs": (["--stage", "train"], ["2013-02-14", "done"]),
+    "completion": (["bash"], ["complete -o default -F _assay assay"]),
+    "doctor": ([], ["ok    java ", "ok    mlflow "]),
     "sql": (
         ["select model_version, count(*) > 0 as many from gold.late_arrival_predictions group by 1 order by 1"],
-        ["1  True"],
+        ["1  true"],
     ),
 }
 """Job -> its arguments, and what it prints."""
 REFUSED: dict[str, tuple[list[str], str]] = {
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
+    "alerts": (NIGHT, "assay: This environment names no channel."),
+    "metrics": (NIGHT, "assay: This environment names no file for metrics."),
     "explain": (["late_arival", "UA", *NIGHT], "assay: There is no model late_arival."),
     "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
     "promote": (["late_arival", "--why", "better"], "did you mean 'late_arrival'?"),

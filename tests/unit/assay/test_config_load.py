@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from assay.config import load_environment, load_lakehouse
-from assay.config.environment import Environment, MLflow, Spark
+from assay.config.alerts import Alerts
+from assay.config.environment import Environment, Metrics, MLflow, Spark
 from assay.errors import ConfigError
 
 FILES = {
@@ -160,6 +161,8 @@ def test_load_environment_has_defaults_for_one_machine(conf: Path) -> None:
         "spark": Spark(master="local[*]").model_dump(),
         "mlflow": MLflow().model_dump(),
         "connections": {},
+        "alerts": Alerts().model_dump(),
+        "metrics": Metrics().model_dump(),
     }
 
 

@@ -35,7 +35,10 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
         "ModelError": 7,
         "GateError": 8,
         "DbtError": 9,
+        "AlertError": 10,
         "BusyError": 75,
+        "TimeLimitError": 124,
+        "StoppedError": 143,
     }
     assert all(issubclass(getattr(errors, name), AssayError) for name in kinds)
 

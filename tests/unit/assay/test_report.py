@@ -25,6 +25,7 @@ from assay.report import (
     Scores,
     StageRow,
     Verdict,
+    WatchRow,
     render,
 )
 
@@ -35,6 +36,7 @@ SECTIONS = (
     "stages",
     "features",
     "audits",
+    "watch",
     "model",
     "calibration",
     "scores",
@@ -157,6 +159,14 @@ FULL = replace(
             ]
         )
     ),
+    watch=(
+        WatchRow(
+            "features:late_arrival", "drift", "hour", "bad", "hour is 1.20 from training.", 1.2, 0.04, 0.25,
+            (0.03, 0.05, None, 0.04, 1.2),
+        ),
+        WatchRow("model:late_arrival", "quality", "", "unknown", "Cannot be told: no label is known.", past=(None, None)),
+        WatchRow("feed:weather", "volume", "rows", "ok", "weather brought 72 records.", 72, 71, 99, (70, 71, 72)),
+    ),
     links={"Data Docs": "../data_docs/index.html", "MLflow": "http://localhost:5000"},
 )  # fmt: skip
 
@@ -246,6 +256,20 @@ def test_ahead_is_below_where_less_is_better() -> None:
         ("stages", ["18.8 s", "98 Spark jobs", "silver", "4.74 s", "57,412", "skipped"]),
         ("features", ["5 feature tables", "tailnum_delays", "2,777"]),
         ("audits", ["replay", "65,300", "leaks", "2013-03-07 00:00 UTC", "13 h 0 min", "what they say today"]),
+        (
+            "watch",
+            [
+                "3 comparisons",
+                "1 bad",
+                "0 worth a look, 1 cannot be told yet",
+                "hour drift of features late_arrival",
+                "1.200",
+                "0.250",
+                "hour is 1.20 from training.",
+                "1 as they should be",
+                "weather brought 72 records.",
+            ],
+        ),
         ("model", ["late_arrival", "version 3", "Gates passed: 2 of 2", "min_auc", "0.687", "0.661", "0.742", "0.460"]),
         ("calibration", ["4,500 rows", "Predicted", "0.581", "95 % interval", "perfect"]),
         ("scores", ["901 rows scored", "score 0.150 to 0.200: 177 rows"]),
@@ -265,7 +289,7 @@ def test_render_puts_the_verdict_before_every_other_section(full: Page) -> None:
 def test_render_of_several_models_shows_each_by_its_name() -> None:
     page = Page(render(TWO))
     ids = [value for tag, name, value in page.attributes if tag == "section" and name == "id"]
-    assert ids[6:] == [
+    assert ids[7:] == [
         "model-late_arrival", "scores-late_arrival", "challenge-late_arrival", "model-arrival_delay",
         "scores-arrival_delay", "calibration", "realised", "history",
     ]  # fmt: skip
@@ -315,6 +339,7 @@ def test_render_of_an_empty_night_says_what_is_missing() -> None:
         "stages": "No stage has run.",
         "features": "No feature table was computed.",
         "audits": "No audit has run yet",
+        "watch": "Nothing has been watched of this night yet",
         "model": "No model version was in use on this night.",
         "calibration": "No outcomes are known yet for the nights scored.",
         "scores": "Nothing was scored on this night.",
@@ -377,6 +402,7 @@ def test_render_leaves_no_broken_number_in_any_chart() -> None:
         calibration=(CalibrationBin(nan, nan, 4), CalibrationBin(0.0, 0.0, 1), CalibrationBin(0.5, 0.5, 0)),
         realised=(NightQuality(AS_OF, 5, 0.7), NightQuality(night(9), 5, nan), NightQuality(night(10), 5, 0.7)),
         history=(HistoryNight(AS_OF, 0, 0, 0.0), HistoryNight(night(9), None, None, nan)),
+        watch=(WatchRow("feed:a", "volume", "rows", "ok", "Flat.", 0.0, 0.0, 0.0, (0.0, nan, None, 0.0)),),
     )
     page = Page(render(odd))
     assert [
@@ -408,6 +434,7 @@ def test_render_escapes_everything_from_the_data(models: int) -> None:
             stages=(StageRow(evil, "failed", 1.0, error=evil),),
             feeds=(FeedRow(evil, 1, 1, 1, 0, 0),),
             feature_tables=(FeatureRow(evil, 1),),
+            watch=(WatchRow(evil, evil, evil, "bad", evil), WatchRow(evil, evil, "", "ok", evil)),
             models=(model,) * models,
             links={evil: f"x.html?{evil}", "trap": "javascript:alert(1)"},
         )

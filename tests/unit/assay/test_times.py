@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import ConfigError
-from assay.times import UNITS, format_duration, nights, parse_as_of, parse_duration
+from assay.times import UNITS, format_duration, last_night, missed, nights, parse_as_of, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,42 @@ def test_nights_are_a_day_apart_and_hold_both_ends(day: date, days: int) -> None
         oracle.append(night)
         night += timedelta(days=1)
     assert nights(first, first + timedelta(days=days)) == oracle
+
+
+@pytest.mark.parametrize(
+    ("now", "night", "newest"),
+    [
+        ("2013-03-02T00:00:00Z", time(0), "2013-03-02T00:00Z"),
+        ("2013-03-01T23:59:59Z", time(0), "2013-03-01T00:00Z"),
+        ("2013-03-02T04:00:00Z", time(5, 30), "2013-03-01T05:30Z"),
+        # New York goes to summer time at 07:00Z of the 10th: its evening of the 9th and of the 10th are 24 h apart in UTC
+        ("2013-03-09T23:45:00-05:00", time(4, 30), "2013-03-10T04:30Z"),
+        ("2013-03-11T00:29:00-04:00", time(4, 30), "2013-03-10T04:30Z"),
+        ("2013-03-11T00:31:00-04:00", time(4, 30), "2013-03-11T04:30Z"),
+        # and back at 06:00Z of 3 November: the hour that comes twice is not a second night
+        ("2013-11-03T01:30:00-04:00", time(5, 30), "2013-11-03T05:30Z"),
+        ("2013-11-03T01:30:00-05:00", time(5, 30), "2013-11-03T05:30Z"),
+    ],
+)
+def test_last_night_is_the_newest_that_has_come(now: str, night: time, newest: str) -> None:
+    assert last_night(datetime.fromisoformat(now), night) == datetime.fromisoformat(newest)
+
+
+@pytest.mark.parametrize(
+    ("complete", "days"),
+    [
+        (None, []),
+        ("2013-03-12T04:30Z", []),
+        ("2013-03-11T04:30Z", []),
+        ("2013-03-13T00:00Z", []),
+        ("2013-03-08T04:30Z", [9, 10, 11]),  # New York's clock is set on the 10th
+        ("2013-03-08T00:00Z", [8, 9, 10, 11]),  # the night was at another time of day then
+        ("2013-03-10T12:00Z", [11]),
+    ],
+)
+def test_missed_nights_are_those_between_the_last_complete_one_and_the_one_that_is_due(
+    complete: str | None, days: list[int]
+) -> None:
+    due = datetime(2013, 3, 12, 4, 30, tzinfo=UTC)
+    found = missed(due, datetime.fromisoformat(complete) if complete else None)
+    assert found == [datetime(2013, 3, day, 4, 30, tzinfo=UTC) for day in days]

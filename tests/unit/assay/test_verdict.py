@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assay.report.night import AuditRow, FeedRow, GateRow, ModelBlock, Scores, StageRow, Verdict
+from assay.report.night import AuditRow, FeedRow, GateRow, ModelBlock, Scores, StageRow, Verdict, WatchRow
 from assay.report.verdict import verdict
 
 DONE = StageRow("silver", "done", 1.0)
@@ -107,3 +107,34 @@ def test_verdict_of_a_challenger_that_did_not_score() -> None:
     stages = [StageRow("shadow", "failed", 1.0)]
     told = "The challenger did not score; the champion's predictions stand."
     assert verdict(stages, [SOUND], [SCORED]) == Verdict("amber", (told,))
+
+
+def watched(subject: str, monitor: str, name: str, status: str = "bad") -> WatchRow:
+    return WatchRow(subject, monitor, name, status, f"{name or subject} is odd.")
+
+
+def test_what_is_watched_makes_a_night_amber_and_quality_and_silence_red() -> None:
+    drift = [watched("features:late", "drift", name) for name in ("hour", "temp", "wind")]
+    assert verdict([DONE], [SOUND], [SCORED], watch=drift) == Verdict(
+        "amber", ("late: hour is odd. And 2 more of that kind.",)
+    )
+    rest = [
+        watched("stage:a", "silence", "a"),
+        watched("stage:b", "silence", "b"),
+        watched("model:late", "quality", "auc"),
+    ]
+    assert verdict([DONE], [SOUND], [SCORED], watch=[*drift, *rest]) == Verdict(
+        "red",
+        ("a is odd. And 1 more of that kind.", "late: auc is odd.", "late: hour is odd. And 2 more of that kind."),
+    )
+
+
+def test_what_is_ok_or_unknown_or_told_elsewhere_is_no_reason() -> None:
+    rows = [
+        watched("features:late", "drift", "hour", "ok"), watched("features:late", "drift", "temp", "unknown"),
+        watched("features:late", "drift", "wind", "warn"), watched("stage:silver", "failed", ""),
+    ]  # fmt: skip
+    assert verdict([DONE], [SOUND], [SCORED], watch=rows).level == "green"
+    missed = replace(SOUND, files=0, days_of_last_seven=6)
+    [reason] = verdict([DONE], [missed], [SCORED], watch=[watched(f"feed:{missed.source}", "volume", "rows")]).reasons
+    assert "brought nothing" in reason

@@ -12,8 +12,9 @@ import pytest
 from assay.cli import COMMANDS
 from assay.config import LakehouseConfig, load_lakehouse
 from assay.config.origins import Files
-from docs.generate_reference import PAGE, page, parser_of
+from docs.generate_reference import PAGE, page
 from gold.aggregates import check_aggregates
+from jobs.completion import parser_of
 from model.gates import check_gates
 
 ROOT = Path(__file__).parents[3]
@@ -139,6 +140,7 @@ def test_commands_are_found_where_they_stand() -> None:
         "README.md": {"assay", "make"},
         "docs/gates.md": {"assay"},
         "docs/how-to.md": {"assay", "spark-submit"},
+        "docs/operations.md": {"assay"},
         "docs/performance.md": {"assay"},
         "docs/tutorial.md": {"assay"},
     }

@@ -1,15 +1,21 @@
-"""The as-of join against a loop in plain Python that is too simple to be wrong."""
+"""The as-of join, both ways of it, against a loop in plain Python that is too simple to be wrong."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from gold.as_of_join import Side, as_of_join
+from gold.as_of_files import join_by_files
+from gold.as_of_window import join_by_window
+from gold.side import Side
 
 BASE = datetime(2013, 3, 10, tzinfo=UTC)
 TTL = timedelta(hours=3, microseconds=1)
@@ -43,12 +49,29 @@ SPINE = "a int, b int, time timestamp, kept string"
 TOLD = "a bigint, b bigint, time timestamp, created timestamp, x int"
 
 
-def sides(spark: SparkSession, pairs: Sequence[Told], singles: Sequence[Told]) -> list[Side]:
-    """A table of both keys with a time to live, and one of the first key alone, named differently, without."""
-    one = spark.createDataFrame(list(singles), TOLD).withColumnRenamed("a", "id")
+def by_files(spine: DataFrame, time: str, sides: Sequence[Side]) -> DataFrame:
+    """The join in tasks that read files; as many as there are slots."""
+    return join_by_files(spine, time, sides, None)
+
+
+WAYS: list[Callable[[DataFrame, str, Sequence[Side]], DataFrame]] = [by_files, join_by_window]
+
+
+def table(spark: SparkSession, folder: Path, told: Sequence[Told], **more: Any) -> Side:
+    """A Delta table of both keys and what can be asked of it."""
+    utc = pa.timestamp("us", "UTC")
+    types = [("a", pa.int64()), ("b", pa.int64()), ("time", utc), ("created", utc), ("x", pa.int32())]
+    write_deltalake(folder, pa.Table.from_pylist([row._asdict() for row in told], pa.schema(types)))
+    rows = spark.read.format("delta").load(str(folder))
+    given: dict[str, Any] = {"ttl": TTL, "keys": {"a": "a", "b": "b"}, "features": {"pair__x": "x"}}
+    return Side(rows, time="time", created="created", folder=str(folder), **(given | more))
+
+
+def sides(spark: SparkSession, pairs: Sequence[Told], singles: Sequence[Told], folder: str) -> list[Side]:
+    """A table of both keys with a time to live, and one of the second key alone, named differently, without."""
     return [
-        Side(spark.createDataFrame(list(pairs), TOLD), {"a": "a", "b": "b"}, "time", "created", TTL, {"pair__x": "x"}),
-        Side(one, {"a": "id"}, "time", "created", None, {"one__x": "x"}),
+        table(spark, Path(folder) / "pairs", pairs),
+        table(spark, Path(folder) / "singles", singles, keys={"b": "a"}, ttl=None, features={"one__x": "x"}),
     ]
 
 
@@ -76,7 +99,7 @@ def expected(spine: Sequence[Ask], pairs: Sequence[Told], singles: Sequence[Told
         (
             *ask,
             newest(pairs, ask.time, [(ask.a, "a"), (ask.b, "b")], TTL),
-            newest(singles, ask.time, [(ask.a, "a")], None),
+            newest(singles, ask.time, [(ask.b, "a")], None),
         )
         for ask in spine
     ]
@@ -91,14 +114,16 @@ tolds = st.lists(
 )  # fmt: skip
 
 
-@given(asks, tolds, tolds)
-@settings(max_examples=25)
+@pytest.mark.parametrize("way", WAYS)
+@given(spine=asks, pairs=tolds, singles=tolds)
+@settings(max_examples=12)
 def test_every_row_gets_what_was_last_said(
-    spark: SparkSession, spine: list[Ask], pairs: list[Told], singles: list[Told]
+    spark: SparkSession, way: Any, spine: list[Ask], pairs: list[Told], singles: list[Told]
 ) -> None:
-    found = as_of_join(spark.createDataFrame(spine, SPINE), "time", sides(spark, pairs, singles))
-    assert found.columns == ["a", "b", "time", "kept", "pair__x", "one__x"]
-    assert rows(found) == expected(spine, pairs, singles)
+    with tempfile.TemporaryDirectory() as folder:
+        found = way(spark.createDataFrame(spine, SPINE), "time", sides(spark, pairs, singles, folder))
+        assert found.columns == ["a", "b", "time", "kept", "pair__x", "one__x"]
+        assert rows(found) == expected(spine, pairs, singles)
 
 
 CASES: list[tuple[str, Ask, list[Told], int | None]] = [
@@ -123,16 +148,20 @@ CASES: list[tuple[str, Ask, list[Told], int | None]] = [
 ]
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("ask", "told", "wanted"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_a_row_at_the_edge(spark: SparkSession, ask: Ask, told: list[Told], wanted: int | None) -> None:
-    assert rows(as_of_join(spark.createDataFrame([ask], SPINE), "time", sides(spark, told, []))) == [
-        (*ask, wanted, None)
-    ]
+def test_a_row_at_the_edge(
+    spark: SparkSession, tmp_path: Path, way: Any, ask: Ask, told: list[Told], wanted: int | None
+) -> None:
+    found = way(spark.createDataFrame([ask], SPINE), "time", [table(spark, tmp_path / "pairs", told)])
+    assert rows(found) == [(*ask, wanted)]
 
 
-def test_equal_rows_of_the_spine_stay_two(spark: SparkSession) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_equal_rows_of_the_spine_stay_two(spark: SparkSession, tmp_path: Path, way: Any) -> None:
     ask = Ask(1, 2, at(5), "u")
-    found = as_of_join(
-        spark.createDataFrame([ask, ask], SPINE), "time", sides(spark, [Told(1, 2, at(4), at(4), 7)], [])
-    )
-    assert rows(found) == [(*ask, 7, None)] * 2
+    found = way(
+        spark.createDataFrame([ask, ask], SPINE), "time",
+        [table(spark, tmp_path / "pairs", [Told(1, 2, at(4), at(4), 7)])],
+    )  # fmt: skip
+    assert rows(found) == [(*ask, 7)] * 2

@@ -6,9 +6,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from model.candidate import Candidate
+from model.distances import of_categories
 from model.gates import drift as gate
 from model.gates import judge
-from model.gates.psi import of_categories
 
 NewCandidate = Callable[..., Candidate]
 SCHEMA = "id int, as_of string, carrier string, hour int, delays__late_28d double, label boolean, split string"

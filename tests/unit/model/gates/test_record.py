@@ -39,11 +39,11 @@ def test_record_gates_writes_a_row_per_gate_in_one_commit(
     model, outcome = new_candidate().model, Outcome("train", AS_OF)
     record_gates(lakehouse, model, outcome, RESULTS, 4)
     record_gates(lakehouse, model, outcome, [], None)
-    _, rows, _ = ask(
-        lakehouse, "select run_id, lakehouse, model, model_version, as_of, gate, value, limit, passed, why from ops.gates", 9
+    answer = ask(
+        lakehouse, "select run_id, lakehouse, model, model_version, as_of, gate, value, limit, passed, why from ops.gates"
     )  # fmt: skip
     common = [outcome.run_id, "tiny", "late", 4, AS_OF.replace(tzinfo=None)]
-    assert rows == [
+    assert [*answer.rows] == [
         [*common, "auc", 0.6853, "at least 0.62", True, RESULTS[0].why],
         [*common, "rows", 3620.0, "at least 10,000", False, RESULTS[1].why],
         [*common, "drift", None, "at most 0.2", False, RESULTS[2].why],

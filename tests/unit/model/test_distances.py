@@ -1,11 +1,13 @@
-"""The population stability index, by hand."""
+"""The population stability index by hand; the other distances against SciPy."""
 
 import math
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import jensenshannon  # type: ignore[import-untyped]
+from scipy.stats import wasserstein_distance  # type: ignore[import-untyped]
 
-from model.gates.psi import index, of_categories, of_numbers
+from model.distances import by_chance, index, jensen_shannon, of_categories, of_numbers, of_quantiles
 
 NAN = math.nan
 
@@ -45,3 +47,31 @@ def test_of_numbers_of_few_values_has_a_bin_for_each() -> None:
 def test_of_numbers_of_nothing_known() -> None:
     assert of_numbers(np.array([NAN] * 9), np.array([NAN] * 3)) == 0.0
     assert of_numbers(np.array([NAN] * 9), np.array([1.0, NAN])) == pytest.approx(by_hand([9, 0], [1, 1]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_jensen_shannon_is_scipy_s(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    before, now = (random.integers(0, 40, 12).astype(np.float64) for _ in range(2))
+    assert jensen_shannon(before, now) == pytest.approx(jensenshannon(before, now, base=2))
+    assert jensen_shannon(before, before) == 0.0
+    assert jensen_shannon(np.array([3.0, 0]), np.array([0, 7.0])) == 1.0
+
+
+def test_of_quantiles_is_about_wasserstein_s_distance_in_parts_of_the_range() -> None:
+    random = np.random.default_rng(1)
+    before, now = random.normal(0, 1, 20_000), random.normal(0.7, 1.5, 20_000)
+    places = np.arange(1, 20) / 20
+    quantiles = [np.quantile(values, places) for values in (before, now)]
+    span = quantiles[0][-1] - quantiles[0][0]
+    assert of_quantiles(*quantiles) == pytest.approx(wasserstein_distance(before, now) / span, rel=0.1)
+    assert math.isnan(of_quantiles(np.array([2.0, 2.0]), np.array([3.0, 3.0])))
+    assert math.isnan(of_quantiles(quantiles[0], np.empty(0)))
+
+
+def test_chance_alone_hardly_reaches_by_chance() -> None:
+    random = np.random.default_rng(7)
+    whole = random.multinomial(2_000, [0.1] * 10).astype(np.float64)
+    nights = [random.multinomial(60, [0.1] * 10).astype(np.float64) for _ in range(1_000)]
+    beyond = [night for night in nights if index(whole, night) > by_chance(whole, night)]
+    assert len(beyond) < 10

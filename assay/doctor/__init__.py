@@ -1,0 +1,1 @@
+"""Whether a machine has what assay needs: one check is one function, which finds something and says what to do."""

@@ -1,0 +1,1 @@
+"""A night: its stages, and what each of them does."""

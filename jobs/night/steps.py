@@ -1,0 +1,95 @@
+"""What the stages of a night do beyond calling their layer, and when they have nothing to do."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from assay import ledger
+from assay.config import Model
+from assay.dag import RUN, State
+from assay.lakehouse import Lakehouse
+from assay.ledger import Outcome
+from gold import stage
+from gold.decision import decide
+from jobs.common import kept
+from jobs.train import check_promoted, train_model
+from model.registry import CHALLENGER, CHAMPION, aliases, champion, due, untouched, waiting
+from model.roles import finish, unfinished
+from model.score import scored
+
+
+def one(run: Callable[[Lakehouse, datetime], Outcome]) -> Callable[[Lakehouse, datetime], Sequence[Outcome]]:
+    """A stage that is one run."""
+    return lambda lakehouse, as_of: [run(lakehouse, as_of)]
+
+
+def features(lakehouse: Lakehouse, as_of: datetime) -> Sequence[Outcome]:
+    """Build the feature tables, and beside them the older versions that models still read."""
+    return [stage.run(lakehouse, as_of, kept=kept(lakehouse))]
+
+
+def features_state(lakehouse: Lakehouse, as_of: datetime) -> State:
+    """Nothing to do once the ledger has every table of the night, as it is defined now."""
+    decided = decide(lakehouse, [as_of], kept(lakehouse))
+    missing = [each.table.name for each in decided if each.build or each.take]
+    if decided and not missing:
+        return State("already complete", "every feature table is built")
+    return State("would run", ", ".join(missing))
+
+
+def finish_roles(lakehouse: Lakehouse, model: Model, _as_of: datetime) -> Sequence[Outcome]:
+    """Finish a change of roles that was cut off; no run of the ledger's."""
+    finish(lakehouse, model)
+    return []
+
+
+def roles_state(lakehouse: Lakehouse, model: Model, _as_of: datetime) -> State:
+    """Nothing to do where no change of roles was cut off."""
+    if untouched(lakehouse) or unfinished(lakehouse, model) is None:
+        return State("not due", "no change of roles was cut off")
+    return State("would run", "a change of roles was cut off")
+
+
+def train(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Sequence[Outcome]:
+    """Train a model; GateError where its gates fail and there is no champion to score with instead."""
+    alone = untouched(lakehouse) or CHAMPION not in aliases(lakehouse, model)
+    outcomes = train_model(lakehouse, model, as_of)
+    if alone:
+        check_promoted(model, outcomes[-1])
+    return outcomes
+
+
+def train_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
+    """Nothing to do before the champion, or a challenger that waits, is as old as `train.every`; or twice for a night."""
+    if untouched(lakehouse):
+        return State("would run", "there is no version yet")
+    current, waits = champion(lakehouse, model), waiting(lakehouse, model)
+    if not due(current, model, as_of, waits):
+        newest = max(at for at in (current and current.trained_as_of, waits) if at)
+        return State(
+            "not due",
+            f"the newest version is of {newest:%Y-%m-%d}, the next is due {newest + model.train.every:%Y-%m-%d}",
+        )
+    if current is None:
+        return State("would run", "there is no champion")
+    done = ledger.known(lakehouse, [as_of]).done
+    versions = [
+        made.version for (of, at, _), made in done.items() if (of, at) == ("train", as_of) and made.target == model.name
+    ]
+    if versions:
+        return State("already complete", f"version {max(versions)} is trained for this night, and is not champion")
+    return State("would run", f"the champion is of {current.trained_as_of:%Y-%m-%d}")
+
+
+def score_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
+    """Nothing to do for a night that is scored, by the challenger too where there is one."""
+    if not scored(lakehouse, model, as_of):
+        return RUN
+    held = aliases(lakehouse, model)
+    if held.get(CHALLENGER) not in (None, held.get(CHAMPION)) and not scored(lakehouse, model, as_of, "shadow"):
+        return State("would run", "the challenger has not scored")
+    return State("already complete", "the night is scored")
+
+
+def dbt_state(lakehouse: Lakehouse, _as_of: datetime) -> State:
+    """Nothing to do without a project."""
+    return RUN if lakehouse.config.file.dbt is not None else State("not due", "lakehouse.yml names no dbt project")
