@@ -27,6 +27,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "bronze": (NIGHT, ["bronze       2013-02-14 00:00Z  nothing to do"]),
     "silver": (NIGHT, ["silver       2013-02-14 00:00Z  nothing to do"]),
     "features": (NIGHT, ["features     2013-02-14 00:00Z  nothing to do"]),
+    "plan": (NIGHT, ["skip 2013-02-14: complete", "2013-02-14: nothing to compute"]),
     "backfill": (["--from", "2013-01-31", "--to", "2013-02-01"], ["features     2013-02-01 00:00Z  nothing to do"]),
     "train": (NIGHT, ["1 promoted, 2 version", "at least 0.01  passed"]),
     "score": ([*NIGHT, "--rewrite"], ["score        2013-02-14 00:00Z  "]),
