@@ -12,27 +12,28 @@ DEFINITION = {
     "entity": {"courier": ["courier"]},
     "source": "parcels",
     "windows": ["7d"],
-    "features": {
-        "parcels": {"count": "*", "description": "Parcels"},
-        "late": {
-            "rate": "late",
-            "where": "weight > 1",
-            "windows": ["7d", "28d"],
-            "description": "Late",
-            "unit": "share",
-        },
-        "by_size": {"count": "*", "by": {"size": [1, 2]}, "description": "By size"},
-        "trend": {"expression": "late_7d - late_28d", "description": "Worse"},
+}
+FEATURES: dict[str, dict[str, object]] = {
+    "parcels": {"count": "*", "description": "Parcels"},
+    "late": {
+        "rate": "late",
+        "where": "weight > 1",
+        "windows": ["7d", "28d"],
+        "description": "Late",
+        "unit": "share",
     },
+    "by_size": {"count": "*", "by": {"size": [1, 2]}, "description": "By size"},
+    "trend": {"expression": "late_7d - late_28d", "description": "Worse"},
 }
 
 
 def table(*edits: tuple[str, object]) -> FeatureTable:
     """The definition with some settings changed: `late.where` of a feature, `delay` of the table."""
-    made = {**DEFINITION, "features": {name: dict(each) for name, each in DEFINITION["features"].items()}}  # type: ignore[attr-defined]
+    features: dict[str, dict[str, object]] = {name: dict(each) for name, each in FEATURES.items()}
+    made: dict[str, object] = {**DEFINITION, "features": features}
     for path, value in edits:
         feature, _, setting = path.rpartition(".")
-        (made["features"][feature] if feature else made)[setting] = value
+        (features[feature] if feature else made)[setting] = value
     return FeatureTable.model_validate(made)
 
 
