@@ -89,9 +89,11 @@ def _files(spark: SparkSession, side: Side) -> Files:
     """A side's table at its newest version, if tasks can read its files."""
     if side.folder is None:
         raise NotByFilesError("the rows are not those of one Delta table")
-    if not ((spark.sparkContext.master or "").startswith("local") or _workers_read(spark, side.folder)):
-        raise NotByFilesError("the workers do not read the table's files")
     folder = re.sub("^file:/+", "/", side.folder)
+    if not folder.startswith("/"):  # an object store: Hadoop's settings and keys are not delta-rs's
+        raise NotByFilesError(f"{folder} is on no file system")
+    if not ((spark.sparkContext.master or "").startswith("local") or _workers_read(spark, folder)):
+        raise NotByFilesError("the workers do not read the table's files")
     return Files(
         folder,
         _version(folder),

@@ -57,12 +57,14 @@ def run_night(
     check_limits(STAGES, lakehouse.config.file)
     wanted = tasks(stages, [*lakehouse.config.models.values()])
     with lease(lakehouse, [*LEDGER_NAMES, ALERTS]):
+        outcomes: list[Outcome] = []
         try:
-            return run_tasks(lakehouse, as_of, wanted, progress, ended)
+            outcomes += run_tasks(lakehouse, as_of, wanted, progress, ended)
         finally:
             if len(stages) == len(STAGES):
-                alerts.run_alerts(lakehouse, as_of, sys.exception())
+                outcomes += alerts.run_alerts(lakehouse, as_of, sys.exception())
                 metrics.write_metrics(lakehouse, as_of)
+        return outcomes
 
 
 def run_nights(

@@ -176,3 +176,5 @@ def test_a_table_that_cannot_be_opened_here_is_asked_of_spark(spark: SparkSessio
     table = side(spark, delta(spark, tmp_path / "t", told(spark)))
     with pytest.raises(NotByFilesError, match="cannot be read here"):
         join_by_files(asked(spark), "at", [replace(table, folder=str(tmp_path / "elsewhere"))], None)
+    with pytest.raises(NotByFilesError, match="is on no file system"):
+        join_by_files(asked(spark), "at", [replace(table, folder="s3a://lake/t")], None)
