@@ -162,7 +162,7 @@ def record(lakehouse: Lakehouse, tables: Iterable[FeatureTable], as_of: datetime
             "as_of": as_of,
             "recorded_at": datetime.now(UTC),
             "features": features_of(table),
-            "definition": table.model_dump_json(),
+            "definition": table.model_dump_json(exclude_defaults=True),
         }
         for table in tables
         if not any(definition_key(table) in each.keys for each in known)

@@ -152,9 +152,9 @@ def test_a_version_whose_features_are_not_built_as_they_were_does_not_score(copi
     late = changed.config.models["late"]
     for stage in (bronze.stage, silver.stage, gold.stage):  # as if nobody had said what models read
         stage.run(changed, SECOND)
-    run_scoring(changed, late, SECOND)
+    run_scoring(changed, late, SECOND, rewrite=True)
     with pytest.raises(FeatureError, match="are defined in another way now") as raised:
-        score.run(changed, late, SECOND)
+        score.run(changed, late, SECOND, rewrite=True)
     assert raised.value.found == "courier_days__late_rate_7d of version 2"
     assert raised.value.expected == "version 1"
     gold.stage.run(changed, SECOND, kept=kept(changed))
