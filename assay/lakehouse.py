@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.config import Environment, LakehouseConfig, load_environment, load_lakehouse
 from assay.control import Control
@@ -34,6 +34,8 @@ class Lakehouse:
     """What this process has last seen of the table of leases, if anything; for `assay.lease` alone."""
     known: list[Known] = field(default_factory=list)
     """What this process has last read of the ledger, if anything; for `assay.ledger` alone."""
+    definitions: list[tuple[int, Any]] = field(default_factory=list)
+    """What this process has last read of the feature tables' definitions; for `gold.definitions` alone."""
     control: Control = field(default_factory=Control)
     """How the stages of this process are ended from outside."""
 

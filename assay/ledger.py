@@ -188,5 +188,9 @@ def holds_nothing(lakehouse: Lakehouse, table: str, as_ofs: Sequence[datetime], 
 
 def key_of(*parts: object) -> str:
     """A stage's key: a hash of what decides its result, and of the code's version."""
-    text = json.dumps([__version__, *parts], sort_keys=True, default=str)
+    return hash_of(json.dumps([__version__, *parts], sort_keys=True, default=str))
+
+
+def hash_of(text: str) -> str:
+    """Sixteen digits of a text's SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -19,10 +19,11 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
 from assay.tables import quoted
-from gold.datasets import FEATURE_VERSIONS
+from gold.datasets import FEATURE_DEFINITIONS, FEATURE_VERSIONS
 from gold.feast_objects import TTL
 from gold.plain import PLAIN, Window, agrees
 from gold.retrieval import input_columns, retrieve
+from gold.then import then
 
 SHOWN = 5
 SAMPLE = 50
@@ -70,16 +71,18 @@ def _replay(lakehouse: Lakehouse, model: Model, first: datetime, outcome: Outcom
         f"{model.name}: {name} is no input of those nights" for name in inputs if name not in stored.columns
     ]
     gone = [name for name in stored.columns if "__" in name and name not in inputs]
-    outcome.notes += [f"{model.name}: {name} is no input any more" for name in gone]
-    spine = stored.drop(*inputs, *gone, FEATURE_VERSIONS)
+    outcome.notes += [f"{model.name}: {name} is no input any more" for name in gone if name.count("__") == 1]
+    spine = stored.drop(*inputs, *gone, FEATURE_VERSIONS, FEATURE_DEFINITIONS)
     key = [*model.key, "as_of"]
-    again = retrieve(lakehouse, model, spine.persist())
+    past = then(lakehouse, model, stored, FEATURE_DEFINITIONS)
+    outcome.notes += [f"{model.name}: {told}" for told in past.told()]
+    again = retrieve(lakehouse, model, spine.persist(), past.older)
     both = stored.alias("stored").join(
         again.alias("found"),
         [F.col(f"stored.{quoted(name)}").eqNullSafe(F.col(f"found.{quoted(name)}")) for name in key],
         "left",
     )
-    differs = {name: ~F.col(f"stored.{quoted(name)}").eqNullSafe(F.col(f"found.{quoted(name)}")) for name in compared}
+    differs = {name: past.differs(name) for name in compared}
     counts = only_row(
         both.agg(
             F.count("*").alias("rows"),

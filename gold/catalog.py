@@ -14,6 +14,7 @@ from assay.stages import side_by_side
 from assay.tables import quoted
 from assay.times import format_duration
 from gold.aggregates import AGGREGATES
+from gold.definitions import Recorded, older_name, recorded, version_of
 
 _TENTHS = (0.1, 0.5, 0.9)
 
@@ -41,6 +42,7 @@ def told(table: FeatureTable, column: FeatureColumn) -> str:
 
 
 def _facts(lakehouse: Lakehouse, table: FeatureTable) -> TableFacts:
+    known = recorded(lakehouse)
     months = _by_month(lakehouse, table) if lakehouse.tables.exists(f"gold.{table.name}") else []
     features = tuple(
         FeatureFacts(
@@ -62,7 +64,13 @@ def _facts(lakehouse: Lakehouse, table: FeatureTable) -> TableFacts:
         nights=sum(row["nights"] for row in months),
         first=min((row["first"] for row in months), default=None),
         last=max((row["last"] for row in months), default=None),
+        version=version_of(known, table),
+        older=tuple(each.version for each in known if each.table == table.name and _has_own(lakehouse, each)),
     )  # fmt: skip
+
+
+def _has_own(lakehouse: Lakehouse, version: Recorded) -> bool:
+    return lakehouse.tables.exists(f"gold.{older_name(version.table, version.version)}")
 
 
 def _by_month(lakehouse: Lakehouse, table: FeatureTable) -> list[dict[str, Any]]:

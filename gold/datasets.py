@@ -4,7 +4,7 @@ A training set is the slice `training_as_of` of `gold.<model>_training`; the inp
 slice `as_of` of `gold.<model>_inputs`. What a model saw can so be read again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -12,38 +12,48 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from assay import ledger
-from assay.config import Model
+from assay.config import FeatureTable, Model
 from assay.errors import FeatureError
 from assay.known import Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
 from gold import recipe
+from gold.definitions import built_by, definition_key, recorded, written
 from gold.retrieval import retrieve
 from gold.spine import spine_of
-from gold.stage import definition_key
 
 FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""
+FEATURE_DEFINITIONS = "feature_definitions"
+"""A column of the inputs: feature table -> the version of its definition that its slice of the night was built by."""
 
 
-def run_training(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Outcome:
+Kept = Sequence[FeatureTable]
+"""Older versions of feature tables that versions of models still read, as tables of their own."""
+
+
+def run_training(lakehouse: Lakehouse, model: Model, as_of: datetime, kept: Kept = ()) -> Outcome:
     """Write the training set of a model as of a night: rows whose label was known by then.
+
+    What versions before were trained on comes too, so that one can be compared with them.
 
     Raises:
         FeatureError: The spine's SQL is wrong, lacks a column, or gives no row.
     """
-    return run_stage(lakehouse, "training_set", as_of, lambda outcome: _training(lakehouse, model, outcome))
+    return run_stage(lakehouse, "training_set", as_of, lambda outcome: _training(lakehouse, model, outcome, kept))
 
 
-def run_scoring(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> Outcome:
+def run_scoring(
+    lakehouse: Lakehouse, model: Model, as_of: datetime, kept: Kept = (), *, rewrite: bool = False
+) -> Outcome:
     """Write what a model is given for the predictions of a night. Done once for a night, unless `rewrite`."""
     return run_stage(
-        lakehouse, "scoring_set", as_of, lambda outcome: _scoring(lakehouse, model, outcome, rewrite=rewrite)
+        lakehouse, "scoring_set", as_of, lambda outcome: _scoring(lakehouse, model, outcome, kept, rewrite=rewrite)
     )
 
 
-def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
+def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept) -> None:
     spine = spine_of(lakehouse, model, "train", outcome.as_of)
     known = (F.col("label_known_at") <= F.lit(outcome.as_of)) & F.col("label").isNotNull()
     first = outcome.as_of - model.train.window
@@ -51,9 +61,10 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     built = nights_built(lakehouse, model, first, outcome.as_of)
     spine = spine.where(F.col("as_of").isin(built))
     outcome.notes.append(f"{model.name}: rows of {len(built)} nights, those whose features were built")
-    table, made_from = f"gold.{model.name}_training", recipe.recipe(lakehouse, model, outcome.as_of, built)
+    kept = [table for table in _with_keys(kept, spine) if lakehouse.tables.exists(f"gold.{table.name}")]
+    table, made_from = f"gold.{model.name}_training", recipe.recipe(lakehouse, model, outcome.as_of, built, kept)
     with _held(spine) as held:
-        rows = retrieve(lakehouse, model, held).withColumns({"training_as_of": F.lit(outcome.as_of)})
+        rows = retrieve(lakehouse, model, held, kept).withColumns({"training_as_of": F.lit(outcome.as_of)})
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
         commit = lakehouse.tables.replace(
             table, rows, slice_of={"training_as_of": [outcome.as_of]}, evolve=True, empty=empty
@@ -75,21 +86,34 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
 
 def nights_built(lakehouse: Lakehouse, model: Model, first: datetime, last: datetime) -> list[datetime]:
     """The nights from first to before last for which all feature tables of a model hold rows as now defined."""
-    keys = {definition_key(lakehouse.config.features[name]) for name in model.features}
-    done = ledger.completed(lakehouse, "features", [first, last])
+    keys = {name: definition_key(lakehouse.config.features[name]) for name in model.features}
+    done = written(lakehouse, [first, last])
     nights = {as_of for as_of, _ in done if as_of < last}
-    return sorted(as_of for as_of in nights if all((as_of, key) in done for key in keys))
+    return sorted(
+        as_of
+        for as_of in nights
+        if all((as_of, name) in done and done[as_of, name].key == key for name, key in keys.items())
+    )
 
 
-def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: bool) -> None:
+def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept, *, rewrite: bool) -> None:
     key = _key("scoring_set", model, outcome.as_of)
     if not rewrite and (outcome.as_of, key) in ledger.completed(lakehouse, "scoring_set", [outcome.as_of]):
         return
     spine = spine_of(lakehouse, model, "score", outcome.as_of).where(F.col("as_of") == F.lit(outcome.as_of))
     table = f"gold.{model.name}_inputs"
-    versions = _feature_versions(lakehouse, model, outcome.as_of)
+    built = _built(lakehouse, model, outcome.as_of)
+    kept = [table for table in _with_keys(kept, spine) if table.name in built]
+    looked_up = [*model.features, *(table.name for table in kept)]
+    known = recorded(lakehouse)
+    about = {
+        FEATURE_VERSIONS: _map({name: lakehouse.tables.version(f"gold.{name}") for name in looked_up}, "bigint"),
+        FEATURE_DEFINITIONS: _map(
+            {name: by.version for name in looked_up if (by := built_by(known, built[name]))}, "int"
+        ),
+    }
     with _held(spine) as held:
-        rows = retrieve(lakehouse, model, held).withColumns({FEATURE_VERSIONS: versions})
+        rows = retrieve(lakehouse, model, held, kept).withColumns(about)
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
         commit = lakehouse.tables.replace(table, rows, slice_of={"as_of": [outcome.as_of]}, evolve=True, empty=empty)
     if commit.rows == 0:
@@ -98,18 +122,26 @@ def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: b
     outcome.targets.append(Target(model.name, key, table, commit.version))
 
 
-def _feature_versions(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Column:
-    """Feature table -> its Delta version, of the tables that a night is scored on; each holds rows of that night."""
-    done = ledger.completed(lakehouse, "features", [as_of])
-    built = {made.target for (of, _), made in done.items() if of == as_of}
+def _built(lakehouse: Lakehouse, model: Model, as_of: datetime) -> dict[str, Target]:
+    """Feature table -> what the ledger has of its slice of a night; FeatureError where one that is needed has none."""
+    built = {name: made for (of, name), made in written(lakehouse, [as_of]).items() if of == as_of}
     if missing := [name for name in model.features if name not in built]:
         raise FeatureError(
             f"Features that {model.name} is scored on are not built for {as_of:%Y-%m-%d %H:%M}.",
             where=model.at("features"), found="nothing of " + ", ".join(missing),
             do="build them: assay features --as-of …; predictions stay as they were",
         )  # fmt: skip
-    pairs = [(F.lit(name), F.lit(lakehouse.tables.version(f"gold.{name}"))) for name in model.features]
-    return F.create_map(*[part for pair in pairs for part in pair]).cast("map<string,bigint>")
+    return built
+
+
+def _with_keys(kept: Kept, spine: DataFrame) -> list[FeatureTable]:
+    """The older versions that a spine has the keys of."""
+    return [table for table in kept if set(table.keys) <= set(spine.columns)]
+
+
+def _map(numbers: Mapping[str, int], kind: str) -> Column:
+    """The same map in every row."""
+    return F.create_map(*[part for pair in numbers.items() for part in map(F.lit, pair)]).cast(f"map<string,{kind}>")
 
 
 @contextmanager

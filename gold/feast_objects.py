@@ -11,6 +11,7 @@ from assay.config import FeatureTable, Model
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
 from assay.sql_expression import NotAllowedError, columns_of, row_expression
+from gold.definitions import older_tables
 from gold.slices import EMPTY, SLICES, empty_values
 from gold.spine import spine_of
 
@@ -35,7 +36,8 @@ def objects(lakehouse: Lakehouse) -> "list[Entity | FeatureView | OnDemandFeatur
     Feature tables that have not been built yet, and models that need them, are left out. So are models whose request
     inputs do not fit their spine as silver is now.
     """
-    built = [table for table in lakehouse.config.features.values() if lakehouse.tables.exists(f"gold.{table.name}")]
+    tables = lakehouse.config.features.values()
+    built = [*older_tables(lakehouse), *(table for table in tables if lakehouse.tables.exists(f"gold.{table.name}"))]
     schemas = {table.name: lakehouse.tables.read(f"gold.{table.name}").schema for table in built}
     entities = _entities(built, schemas)
     views = {table.name: _view(lakehouse, table, schemas[table.name], entities) for table in built}

@@ -10,13 +10,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from assay.config import Model
+from assay.config import FeatureTable, Model
 from assay.config.version import contract_version
 from assay.frames import local_frame, only_row
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.tables import Commit, quoted
-from gold.stage import definition_key
+from gold.definitions import definition_key, recorded, version_of
 
 TRAINING_SETS = "ops.training_sets"
 SCHEMA = """
@@ -25,7 +25,9 @@ SCHEMA = """
 """
 
 
-def recipe(lakehouse: Lakehouse, model: Model, as_of: datetime, nights: Sequence[datetime]) -> dict[str, Any]:
+def recipe(
+    lakehouse: Lakehouse, model: Model, as_of: datetime, nights: Sequence[datetime], kept: Sequence[FeatureTable] = ()
+) -> dict[str, Any]:
     """What a training set is made from: the spine, the features and their tables' versions, the sources' contracts.
 
     Args:
@@ -33,8 +35,9 @@ def recipe(lakehouse: Lakehouse, model: Model, as_of: datetime, nights: Sequence
         model: The model.
         as_of: What the set may know.
         nights: The nights whose features were built.
+        kept: Older versions of feature tables whose features are in it too.
     """
-    tables = lakehouse.tables
+    tables, known = lakehouse.tables, recorded(lakehouse)
     return {
         "as_of": as_of.isoformat(),
         "spine": model.spine.train,
@@ -44,10 +47,12 @@ def recipe(lakehouse: Lakehouse, model: Model, as_of: datetime, nights: Sequence
             name: {
                 "of": chosen if chosen == "all" else list(chosen),
                 "definition": definition_key(lakehouse.config.features[name]),
+                "definition_version": version_of(known, lakehouse.config.features[name]),
                 "version": tables.version(f"gold.{name}"),
             }
             for name, chosen in model.features.items()
         },
+        **({"older": {table.name: tables.version(f"gold.{table.name}") for table in kept}} if kept else {}),
         "sources": {
             name: {
                 "contract": contract_version(source, lakehouse.time_zone),

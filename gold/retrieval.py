@@ -1,12 +1,13 @@
 """Features of a spine through Feast: one row in, one row out, the same for training and for scoring."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from assay.config import Model
+from assay.config import FeatureTable, Model
 from assay.errors import FeatureError
 from assay.frames import only_row
 from assay.lakehouse import Lakehouse
@@ -29,17 +30,20 @@ def input_columns(lakehouse: Lakehouse, model: Model) -> list[str]:
     ]
 
 
-def retrieve(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
+def retrieve(
+    lakehouse: Lakehouse, model: Model, spine: DataFrame, kept: Sequence[FeatureTable] = ()
+) -> DataFrame:  # fmt: skip
     """The spine with the model's features as of each row's `as_of`, and its request inputs.
 
     Args:
         lakehouse: The lakehouse.
         model: Whose feature service is asked.
         spine: The model's key, the entities' keys, `as_of`, and anything else, which is kept.
+        kept: Older versions of feature tables whose features come too; the spine has their keys.
 
     Returns:
-        The spine's columns and rows, then the features, then the request inputs. An entity without an event reads as
-        empty, as each aggregate says; NULL where a night was not built.
+        The spine's columns and rows, then the features, then those of older versions, then the request inputs. An entity
+        without an event reads as empty, as each aggregate says; NULL where a night was not built.
 
     Raises:
         FeatureError: The spine lacks a column, or has a key twice.
@@ -47,12 +51,13 @@ def retrieve(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
     _check_columns(lakehouse, model, spine)
     _check_rows(model, spine)
     features = input_columns(lakehouse, model)
+    older = [f"{table.name}__{column.name}" for table in kept for column in table.output]
     _check_request(model, [*spine.columns, *features])
-    found = _ask_feast(lakehouse, model, spine)
+    found = _ask_feast(lakehouse, model, spine, kept)
     return found.select(
         *[F.col(quoted(name)) for name in spine.columns if name != "as_of"],
         F.col("event_timestamp").alias("as_of"),
-        *[F.col(quoted(name)) for name in features],
+        *[F.col(quoted(name)) for name in (*features, *older)],
         *[F.col(quoted(f"{request_name(model)}__{name}")).alias(name) for name in model.request],
     )
 
@@ -68,12 +73,17 @@ def _check_request(model: Model, columns: list[str]) -> None:
             ) from error  # fmt: skip
 
 
-def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> DataFrame:
+def _ask_feast(lakehouse: Lakehouse, model: Model, spine: DataFrame, kept: Sequence[FeatureTable]) -> DataFrame:
     apply(lakehouse)
     store = feature_store(lakehouse)
+    service = _service(store, model)
+    chosen = [
+        f"{view.name_to_use()}:{field.name}" for view in service.feature_view_projections for field in view.features
+    ]
+    more = [f"{table.name}:{column.name}" for table in kept for column in table.output]
     job = store.get_historical_features(
         entity_df=spine.withColumnRenamed("as_of", "event_timestamp"),
-        features=_service(store, model),
+        features=[*chosen, *more] if more else service,
         full_feature_names=True,
     )
     found: DataFrame = job.to_spark_df()

@@ -19,18 +19,24 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.session import compiled
 from assay.stages import run_stage, side_by_side
-from gold.aggregates import AGGREGATES, check_aggregates
+from gold.aggregates import check_aggregates
 from gold.compute import compute, needed
+from gold.decision import Decision, decide
+from gold.definitions import definition_key, record
 from gold.store import apply
 
 
-def run(lakehouse: Lakehouse, as_of: datetime, earlier: Sequence[datetime] = (), *, rewrite: bool = False) -> Outcome:
+def run(
+    lakehouse: Lakehouse, as_of: datetime, earlier: Sequence[datetime] = (), *, kept: Sequence[FeatureTable] = (),
+    rewrite: bool = False,
+) -> Outcome:  # fmt: skip
     """Build the feature tables.
 
     Args:
         lakehouse: The lakehouse.
         as_of: The night.
         earlier: Nights before it to build in the same pass; each gets its own row in the ledger.
+        kept: Older versions of feature tables that are still read, as tables of their own.
         rewrite: Build also what is published, in its place.
 
     Raises:
@@ -40,30 +46,55 @@ def run(lakehouse: Lakehouse, as_of: datetime, earlier: Sequence[datetime] = (),
     for table in lakehouse.config.features.values():
         check_aggregates(table)
     return run_stage(
-        lakehouse, "features", as_of, lambda outcome: _build_all(lakehouse, outcome, earlier, rewrite=rewrite)
+        lakehouse, "features", as_of, lambda outcome: _build_all(lakehouse, outcome, earlier, kept, rewrite=rewrite)
     )
 
 
-def _build_all(lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetime], *, rewrite: bool) -> None:
+def _build_all(
+    lakehouse: Lakehouse, outcome: Outcome, earlier: Sequence[datetime], kept: Sequence[FeatureTable], *, rewrite: bool
+) -> None:
     outcome.others += [
         Outcome("features", night, notes=[f"built in one pass with the night of {outcome.as_of:%Y-%m-%d}"])
         for night in sorted(set(earlier) - {outcome.as_of})
     ]
     outcomes = {night.as_of: night for night in (*outcome.others, outcome)}
-    done = set() if rewrite else ledger.completed(lakehouse, "features", list(outcomes))
-    missing = {
-        table.name: [outcomes[as_of] for as_of in outcomes if (as_of, definition_key(table)) not in done]
-        for table in lakehouse.config.features.values()
-    }
-    to_build = [table for table in lakehouse.config.features.values() if missing[table.name]]
+    decided = decide(lakehouse, list(outcomes), kept, rewrite=rewrite)
+    to_build = [each for each in decided if each.build]
+    record(lakehouse, [each.table for each in to_build if not each.is_older], outcome.as_of)
+    _take_over(lakehouse, outcome.as_of, [each for each in decided if each.take])
     with (
         compiled(lakehouse.spark) if outcome.others else nullcontext(),
-        _events(lakehouse, to_build, list(outcomes)) as events,
+        _events(lakehouse, [each.table for each in to_build], list(outcomes)) as events,
     ):
         side_by_side(
-            lakehouse, lambda table: _build(lakehouse, table, events[table.source], missing[table.name]), to_build
+            lakehouse,
+            lambda each: _build(
+                lakehouse, each.table, events[each.table.source], [outcomes[night] for night in each.build]
+            ),
+            to_build,
         )
     apply(lakehouse)
+
+
+def _take_over(lakehouse: Lakehouse, as_of: datetime, decided: Sequence[Decision]) -> None:
+    """Copy the nights that an older version has in the table of the configuration into its own.
+
+    It is in the ledger before anything is built: what is built may replace those nights, and a run that dies then would
+    be followed by one that takes new values for old ones.
+    """
+    if not decided:
+        return
+    outcome = Outcome("features", as_of, status="done")
+    outcomes = {as_of: outcome}
+    for each in decided:
+        for night in each.take:
+            outcomes.setdefault(night, Outcome("features", night))
+        rows = lakehouse.tables.read(f"gold.{each.of}").where(F.col("event_timestamp").isin(list(each.take)))
+        _write(lakehouse, each.table, rows, [outcomes[night] for night in each.take])
+        outcome.notes.append(f"{each.table.name}: {len(each.take)} nights taken over from {each.of}")
+    outcome.others += [other for other in outcomes.values() if other is not outcome]
+    outcome.ended_at = datetime.now(UTC)
+    ledger.record(lakehouse, outcome)
 
 
 @contextmanager
@@ -86,21 +117,15 @@ def _events(
             history.unpersist()
 
 
-def definition_key(table: FeatureTable) -> str:
-    """The key under which the ledger has a feature table as done: what it tells, also of an entity without a row."""
-    empty = {
-        each.aggregate: AGGREGATES[each.aggregate].empty for each in table.features.values() if not each.is_expression
-    }
-    return ledger.key_of("features", table.name, table.model_dump(mode="json", exclude={"description"}), empty)
-
-
 def _build(lakehouse: Lakehouse, table: FeatureTable, history: DataFrame, outcomes: Sequence[Outcome]) -> None:
-    name, key = f"gold.{table.name}", definition_key(table)
     source = lakehouse.config.sources[table.source]
-    as_ofs = [outcome.as_of for outcome in outcomes]
-    features = compute(history, table, source.event_time, as_ofs).withColumns(
-        {"created_timestamp": F.lit(datetime.now(UTC))}
-    )
+    features = compute(history, table, source.event_time, [outcome.as_of for outcome in outcomes])
+    _write(lakehouse, table, features.withColumns({"created_timestamp": F.lit(datetime.now(UTC))}), outcomes)
+
+
+def _write(lakehouse: Lakehouse, table: FeatureTable, features: DataFrame, outcomes: Sequence[Outcome]) -> None:
+    """Replace the slices of some nights by rows of features, and say so in their outcomes."""
+    name, key, as_ofs = f"gold.{table.name}", definition_key(table), [outcome.as_of for outcome in outcomes]
     columns = [column.name for column in table.output]
     commit = lakehouse.tables.replace(
         name,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
+from gold.definitions import older_tables
 from gold.feast_objects import objects
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _fingerprint(lakehouse: Lakehouse) -> str:
     """A hash of what the registry is built from."""
     config = lakehouse.config
     parts = [
-        *(table.model_dump_json() for table in config.features.values()),
+        *(table.model_dump_json() for table in (*config.features.values(), *older_tables(lakehouse))),
         *(model.model_dump_json(include=_OF_MODEL) for model in config.models.values()),
         *(name for name in config.features if lakehouse.tables.exists(f"gold.{name}")),
         lakehouse.root,

@@ -18,7 +18,7 @@ from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
 from assay.times import nights, parse_as_of
-from jobs.common import open_from, show
+from jobs.common import kept, open_from, show
 
 
 def run_backfill(lakehouse: Lakehouse, first: datetime, last: datetime, *, rewrite: bool = False) -> list[Outcome]:
@@ -36,7 +36,7 @@ def run_backfill(lakehouse: Lakehouse, first: datetime, last: datetime, *, rewri
         return [
             bronze.stage.run(lakehouse, last),
             silver.stage.run(lakehouse, last),
-            gold.stage.run(lakehouse, last, nights(first, last), rewrite=rewrite),
+            gold.stage.run(lakehouse, last, nights(first, last), kept=kept(lakehouse), rewrite=rewrite),
         ]
 
 

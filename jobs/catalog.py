@@ -43,6 +43,8 @@ def main(arguments: Sequence[str]) -> None:
 def listed(table: TableFacts) -> Table:
     """A feature table in the terminal."""
     since = f"from {table.first:%Y-%m-%d}, {text.plural(table.nights, 'night')}" if table.first else "not built yet"
+    if table.version > 1 or table.older:
+        since += f"; version {table.version}" + "".join(f", of before {table.name}__v{each}" for each in table.older)
     made = Table(
         title=f"{table.name}: one row per {table.entity} ({', '.join(table.keys)}), of {table.source}; {since}",
         title_justify="left", title_style="bold",

@@ -8,13 +8,15 @@ from datetime import datetime, time, timedelta
 from time import monotonic
 
 from assay.cli import set_up_logging
-from assay.config import Model
+from assay.config import FeatureTable, Model
 from assay.errors import ConfigError, nearest
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.printable import printable
 from assay.redaction import redacted
 from assay.times import parse_as_of
+from gold.definitions import differs, superseded
+from model.registry import in_use, untouched
 from model.roles import Change
 
 
@@ -46,6 +48,30 @@ def model_of(lakehouse: Lakehouse, name: str) -> Model:
             do="assay models lists them",
         )  # fmt: skip
     return models[name]
+
+
+def kept(lakehouse: Lakehouse) -> tuple[FeatureTable, ...]:
+    """Older versions of feature tables that are still read, to be built beside those of today.
+
+    A version of a model that is champion, challenger or the one before reads its features as they were defined when it was
+    trained. MLflow is asked only where a definition has changed since one was.
+    """
+    changed = superseded(lakehouse)
+    if not changed or untouched(lakehouse):
+        return ()
+    wanted = {
+        found
+        for model in lakehouse.config.models.values()
+        for version in in_use(lakehouse, model)
+        for table, features in version.artifact.reads.items()
+        if (found := changed.get((table, version.artifact.definition(table)))) is not None
+        and differs(lakehouse, found, features)
+    }
+    return tuple(
+        found.older
+        for found in sorted(wanted, key=lambda found: (found.table, found.version))
+        if found.definition.source in lakehouse.config.sources
+    )
 
 
 def show(outcomes: Sequence[Outcome], *, as_json: bool) -> None:

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 from assay.cli import parser, run
 from gold import stage
-from jobs.common import night, open_from, show
+from jobs.common import kept, night, open_from, show
 
 
 def main(arguments: Sequence[str]) -> None:
     """Build the feature tables as of a night."""
     given = parser(main.__doc__ or "").parse_args(arguments)
     lakehouse = open_from(given)
-    show([stage.run(lakehouse, night(given, lakehouse))], as_json=given.json)
+    show([stage.run(lakehouse, night(given, lakehouse), kept=kept(lakehouse))], as_json=given.json)
 
 
 if __name__ == "__main__":

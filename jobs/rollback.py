@@ -17,7 +17,7 @@ from assay.lease import lease
 from assay.ledger import Outcome
 from assay.times import nights, parse_as_of
 from gold import datasets
-from jobs.common import model_of, open_from, show_change
+from jobs.common import kept, model_of, open_from, show_change
 from model import score
 from model.promotion import LEASE, rollback
 
@@ -29,7 +29,7 @@ def rescore(lakehouse: Lakehouse, model: Model, first: datetime, last: datetime)
     outcomes: list[Outcome] = []
     for night in nights(first, last):
         outcomes += [
-            datasets.run_scoring(lakehouse, model, night),
+            datasets.run_scoring(lakehouse, model, night, kept(lakehouse)),
             score.run(lakehouse, model, night, rewrite=True),
         ]
     return outcomes

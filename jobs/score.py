@@ -14,14 +14,14 @@ from assay.config import Model
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from gold import datasets
-from jobs.common import night, open_from, show
+from jobs.common import kept, night, open_from, show
 from model import score
 
 
 def score_model(lakehouse: Lakehouse, model: Model, as_of: datetime, *, rewrite: bool = False) -> list[Outcome]:
     """Write a model's inputs for a night, its champion's predictions, and beside them those of a challenger."""
     outcomes = [
-        datasets.run_scoring(lakehouse, model, as_of, rewrite=rewrite),
+        datasets.run_scoring(lakehouse, model, as_of, kept(lakehouse), rewrite=rewrite),
         score.run(lakehouse, model, as_of, rewrite=rewrite),
     ]
     shadow = score.run_shadow(lakehouse, model, as_of, rewrite=rewrite)

@@ -15,7 +15,7 @@ from assay.errors import GateError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from gold import datasets
-from jobs.common import night, open_from, show
+from jobs.common import kept, night, open_from, show
 from model import train
 from model.gates import check_gates
 
@@ -23,7 +23,7 @@ from model.gates import check_gates
 def train_model(lakehouse: Lakehouse, model: Model, as_of: datetime) -> list[Outcome]:
     """Write a model's training set as of a night and train on it; wrong gates are told before anything is done."""
     check_gates(model)
-    return [datasets.run_training(lakehouse, model, as_of), train.run(lakehouse, model, as_of)]
+    return [datasets.run_training(lakehouse, model, as_of, kept(lakehouse)), train.run(lakehouse, model, as_of)]
 
 
 def check_promoted(model: Model, outcome: Outcome) -> None:

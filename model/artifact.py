@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,34 @@ class Artifact:
     def sha256(self) -> str:
         """Hash of the trees."""
         return hashlib.sha256(self.booster).hexdigest()
+
+    @property
+    def reads(self) -> dict[str, list[str]]:
+        """Feature table -> the features of it that are inputs, also those that request inputs are worked out from."""
+        texts = [name for name in self.inputs.read if name not in self.request]
+        texts += [self.request[name] for name in self.inputs.read if name in self.request]
+        found: dict[str, list[str]] = {}
+        for word in dict.fromkeys(word for text in texts for word in re.findall(r"\w+", text)):
+            table, separator, feature = word.partition("__")
+            if separator:
+                found.setdefault(table, []).append(feature)
+        return found
+
+    @property
+    def request(self) -> dict[str, str]:
+        """Request input -> the expression that it was worked out by; nothing of versions of before, which do not tell."""
+        return dict((self.about.get("recipe") or {}).get("request", {}))
+
+    def definition(self, table: str) -> int:
+        """The version of a feature table's definition that it was trained on; the first where nobody noted it."""
+        return self.definitions.get(table, 1)
+
+    @property
+    def definitions(self) -> dict[str, int]:
+        """Table of features that its training set had, older versions among them -> the version of its definition."""
+        made = self.about.get("recipe") or {}
+        features = {name: each.get("definition_version", 1) for name, each in made.get("features", {}).items()}
+        return {**features, **{name: int(name.rpartition("__v")[2]) for name in made.get("older", {})}}
 
     def save(self, folder: Path) -> None:
         """Write the trees, the recipe and the reference into a folder."""

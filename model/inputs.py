@@ -91,8 +91,11 @@ def _encoded(encoding: Encoding) -> Column:
 
 
 def names_of(model: Model, columns: Sequence[str]) -> list[str]:
-    """The inputs that a model has from features and requests, among the columns of its training set."""
-    features = [name for name in columns if name.partition("__")[0] in model.features and "__" in name]
+    """The inputs that a model has from features and requests, among the columns of its training set.
+
+    What older versions of feature tables give, `<table>__v<version>__<feature>`, is there for models of before alone.
+    """
+    features = [name for name in columns if name.partition("__")[0] in model.features and name.count("__") == 1]
     return [*features, *model.request]
 
 

@@ -1,6 +1,7 @@
 """MLflow's registry: where a model's versions are, which of them have a role, and their files, checked by their hashes."""
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,8 @@ from model.artifact import Artifact, check_hashes, load
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+logger = logging.getLogger(__name__)
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 """Aliases: the version that scores, the one that scores in its shadow, and the one that scored before."""
@@ -112,6 +115,24 @@ def with_role(lakehouse: Lakehouse, model: Model, role: str) -> Registered | Non
     name = registered_name(lakehouse, model)
     found = asked(lakehouse, lambda client: client.get_model_version_by_alias(name, role))
     return None if found is None else _loaded(lakehouse, model, found, role)
+
+
+def in_use(lakehouse: Lakehouse, model: Model) -> list[Registered]:
+    """The versions that have a role, each once: champion, challenger, and the one before. What cannot be read is left out:
+    who scores with it is told.
+    """
+    found: dict[int, Registered] = {}
+    held = aliases(lakehouse, model)
+    for role in (CHAMPION, CHALLENGER, PREVIOUS):
+        if role in held and held[role] not in found:
+            try:
+                read = with_role(lakehouse, model, role)
+            except ModelError as error:
+                logger.warning("the %s of %s is not looked at: %s", role, model.name, error)
+                continue
+            if read is not None:
+                found[read.version] = read
+    return list(found.values())
 
 
 def with_number(lakehouse: Lakehouse, model: Model, version: int) -> Registered | None:

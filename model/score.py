@@ -7,7 +7,6 @@ it is, so whatever stops a run leaves the predictions of before as they were.
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -23,6 +22,7 @@ from assay.session import compiled
 from assay.stages import run_stage
 from assay.tables import Commit, Tables, quoted
 from model.contributions import FIELDS as CONTRIBUTIONS
+from model.definitions import FEATURE_DEFINITIONS, as_trained, older_name
 from model.predict import check_scores, finite_count, predict
 from model.registry import CHALLENGER, CHAMPION, Registered, aliases, challenger, champion
 from model.tasks import TASKS
@@ -100,16 +100,13 @@ def _shadow(lakehouse: Lakehouse, model: Model, outcome: Outcome, *, rewrite: bo
 def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outcome, key: str) -> None:
     """Score a night's inputs with a version, and replace the slice of the night and of its role."""
     table, source = f"gold.{model.name}_predictions", f"gold.{model.name}_inputs"
+    _check_task(model, scorer)
     version = lakehouse.tables.version(source)
     inputs = lakehouse.tables.read(source, version).where(F.col("as_of") == F.lit(outcome.as_of))
-    _check_inputs(lakehouse, model, scorer, inputs)
-    built = {made.target: made.key for made in ledger.completed(lakehouse, "features", [outcome.as_of]).values()}
-    if other := defined_otherwise(scorer.artifact.about, {name: built.get(name) for name in model.features}):
-        outcome.notes.append(
-            f"{model.name}: version {scorer.version} was trained where {', '.join(other)} was defined otherwise; "
-            "train it again"
-        )
-    given = only_row(inputs.agg(F.count("*").alias("rows"), F.any_value(FEATURE_VERSIONS).alias("versions")))
+    asked: list[Column] = [F.count("*").alias("rows"), F.any_value(FEATURE_VERSIONS).alias("versions")]
+    if FEATURE_DEFINITIONS in inputs.columns:
+        asked.append(F.any_value(FEATURE_DEFINITIONS).alias("definitions"))
+    given = only_row(inputs.agg(*asked)).asDict()
     if not given["rows"]:
         raise ModelError(
             f"There is nothing for {model.name} to score as of {outcome.as_of:%Y-%m-%d %H:%M}.", where=source,
@@ -117,6 +114,9 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
             do="see whether the sources of the spine have arrived; predictions of other nights are as they were",
         )  # fmt: skip
     loaded = scorer.artifact
+    definitions = given.get("definitions")
+    inputs = as_trained(lakehouse, model, loaded, inputs, definitions)
+    _check_inputs(lakehouse, model, scorer, inputs, definitions or {})
     kept = dict.fromkeys([*model.key, "as_of", *model.rank_within])
     scored = predict(inputs, loaded, keep=[*kept], contributions=model.contributions)
     told = {
@@ -133,17 +133,6 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     commit = write(lakehouse.tables, model, scored, told, asked=given["rows"], slice_of=slice_of, empty=empty)
     outcome.measure(model.name, rows=commit.rows, version=scorer.version)
     outcome.targets.append(Target(model.name, key, table, commit.version))
-
-
-def defined_otherwise(about: Mapping[str, Any], built: Mapping[str, str | None]) -> list[str]:
-    """The feature tables whose definition is another than that which a version was trained on.
-
-    Args:
-        about: What the version's recipe says of its training; of versions of before, nothing.
-        built: Feature table -> the key that the ledger has of its newest slice, if there is one.
-    """
-    trained = about.get("recipe", {}).get("features", {})
-    return [name for name, key in built.items() if name in trained and key and trained[name]["definition"] != key]
 
 
 def write(
@@ -209,15 +198,21 @@ def _map(versions: Mapping[str, int] | None) -> Column:
     return made.cast("map<string,bigint>")
 
 
-def _check_inputs(lakehouse: Lakehouse, model: Model, scorer: Registered, inputs: DataFrame) -> None:
+def _check_inputs(
+    lakehouse: Lakehouse, model: Model, scorer: Registered, inputs: DataFrame, given: Mapping[str, int]
+) -> None:
     """Raise ModelError unless the inputs are what a version was trained on: each column, of the same type.
 
     A column that the table still has from nights before is no input any more once the configuration does not name it.
     """
-    _check_task(model, scorer)
     found = dict(inputs.dtypes)
     columns: dict[str, str] = scorer.artifact.about["columns"]
-    missing = [name for name in columns if name not in found or not _is_given(lakehouse, model, name)]
+    older = {table for table in scorer.artifact.reads if older_name(table, scorer.artifact.definition(table)) in given}
+    missing = [
+        name
+        for name in columns
+        if name not in found or not (name.partition("__")[0] in older or _is_given(lakehouse, model, name))
+    ]
     other = [
         f"{name} is {found[name]}, was {kind}"
         for name, kind in columns.items()

@@ -66,6 +66,10 @@ class TableFacts:
     first: datetime | None = None
     """The first night that it was built for: features are available from then on."""
     last: datetime | None = None
+    version: int = 1
+    """The number of its definition."""
+    older: tuple[int, ...] = ()
+    """Versions of before that have a table of their own."""
 
 
 def render_features(lakehouse: str, description: str, tables: tuple[TableFacts, ...], written: datetime) -> str:

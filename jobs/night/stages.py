@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import bronze.stage
-import gold.stage
 import silver.stage
 from assay.dag import Stage, ordered
 from assay.lakehouse import Lakehouse
@@ -19,7 +18,7 @@ STAGES = ordered((
     Stage("wait", wait, state=wait_state, limit=None),
     Stage("bronze", one(bronze.stage.run), after=("wait",)),
     Stage("silver", one(silver.stage.run), needs=("bronze",)),
-    Stage("features", one(gold.stage.run), needs=("silver",), state=steps.features_state),
+    Stage("features", steps.features, needs=("silver",), state=steps.features_state),
     Stage("roles", steps.finish_roles, needs=("features",), state=steps.roles_state, per_model=True, runs=()),
     Stage("train", steps.train, needs=("features",), after=("roles",), state=steps.train_state, per_model=True,
           runs=("training_set", "train"), limit=timedelta(hours=6)),

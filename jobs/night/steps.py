@@ -8,7 +8,9 @@ from assay.config import Model
 from assay.dag import RUN, State
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
-from gold.stage import definition_key
+from gold import stage
+from gold.decision import decide
+from jobs.common import kept
 from jobs.train import check_promoted, train_model
 from model.registry import CHALLENGER, CHAMPION, aliases, champion, due, untouched, waiting
 from model.roles import finish, unfinished
@@ -20,12 +22,16 @@ def one(run: Callable[[Lakehouse, datetime], Outcome]) -> Callable[[Lakehouse, d
     return lambda lakehouse, as_of: [run(lakehouse, as_of)]
 
 
+def features(lakehouse: Lakehouse, as_of: datetime) -> Sequence[Outcome]:
+    """Build the feature tables, and beside them the older versions that models still read."""
+    return [stage.run(lakehouse, as_of, kept=kept(lakehouse))]
+
+
 def features_state(lakehouse: Lakehouse, as_of: datetime) -> State:
     """Nothing to do once the ledger has every table of the night, as it is defined now."""
-    tables = lakehouse.config.features.values()
-    done = ledger.completed(lakehouse, "features", [as_of])
-    missing = [table.name for table in tables if (as_of, definition_key(table)) not in done]
-    if tables and not missing:
+    decided = decide(lakehouse, [as_of], kept(lakehouse))
+    missing = [each.table.name for each in decided if each.build or each.take]
+    if decided and not missing:
         return State("already complete", "every feature table is built")
     return State("would run", ", ".join(missing))
 

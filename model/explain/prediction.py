@@ -20,6 +20,7 @@ from assay.tables import quoted
 from assay.time_travel import Read, as_of_versions
 from model.artifact import Artifact
 from model.contributions import by_column, of_prediction
+from model.definitions import as_trained, given_to
 from model.explain.gates import gates_of
 from model.explain.key import given_key, predictions_of, told
 from model.explain.training import Training, training_of
@@ -72,7 +73,7 @@ def find(lakehouse: Lakehouse, model: Model, words: Sequence[str], as_of: dateti
     key = {name: scored[0][name] for name in model.key}
     versions = [_version(lakehouse, model, prediction["model_version"]) for prediction in scored]
     given_to = [
-        _inputs(lakehouse, model, key, prediction, version.artifact.inputs)
+        _inputs(lakehouse, model, key, prediction, version.artifact)
         for prediction, version in zip(scored, versions, strict=True)
     ]
     return Found(key, scored, versions, given_to)
@@ -98,7 +99,7 @@ def _version(lakehouse: Lakehouse, model: Model, version: int) -> Registered:
 
 
 def _inputs(
-    lakehouse: Lakehouse, model: Model, key: Mapping[str, Any], prediction: Mapping[str, Any], inputs: Inputs
+    lakehouse: Lakehouse, model: Model, key: Mapping[str, Any], prediction: Mapping[str, Any], trained: Artifact
 ) -> Given:
     """The row of inputs that a prediction was made of, at the version of the table that it names."""
     table, as_of = f"gold.{model.name}_inputs", prediction["as_of"].replace(tzinfo=UTC)
@@ -107,12 +108,13 @@ def _inputs(
         rows = read(table).where(F.col("as_of") == F.lit(as_of))
         for name, value in key.items():
             rows = rows.where(F.col(quoted(name)) == F.lit(value))
-        if missing := [name for name in inputs.read if name not in rows.columns]:
+        rows = as_trained(lakehouse, model, trained, rows, given_to(rows))
+        if missing := [name for name in trained.inputs.read if name not in rows.columns]:
             raise ModelError(
                 f"The inputs of {model.name} lack what its version was trained on.", where=table,
                 found="missing " + ", ".join(missing), do="score the night again by the champion: assay score --rewrite",
             )  # fmt: skip
-        return rows.select("*", F.array(*inputs.columns()).alias("__numbers")).first()
+        return rows.select("*", F.array(*trained.inputs.columns()).alias("__numbers")).first()
 
     found, notes = as_of_versions(lakehouse.tables, {table: prediction.get("inputs_version")}, question)
     if found is None:

@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 
 from assay.config import Model
 from assay.config.base import Identifier
-from assay.errors import nearest
+from assay.errors import FeatureError, nearest
 from assay.tables import quoted
 from model.candidate import Candidate
+from model.definitions import as_trained
 from model.gates.bootstrap import MEASURES, Pair, differences, mean_of
 from model.gates.columns import check_column
 from model.gates.gate import Found, NotJudgedError, Number, Settings, gate, number
@@ -89,7 +90,7 @@ def champion(candidate: Candidate, settings: AgainstChampion) -> Iterable[Found]
     metric = settings.metric or TASKS[candidate.model.task].main
     share = MOST_ROWS / holdout_metrics(candidate)["rows"]
     rows = sample(split_of(candidate, HOLDOUT), [*candidate.model.key, "as_of"], share)
-    both = _scored_by(rows, current, candidate.model.task, _looked_at(candidate.model.task, metric))
+    both = _scored_by(candidate, rows, current, _looked_at(candidate.model.task, metric))
     grouped = bool(candidate.model.rank_within)
     pair = _of_groups(candidate, both, metric) if grouped else _of_rows(both, metric, settings.drawn_by)
     value, low = _interval(pair, settings)
@@ -116,14 +117,19 @@ def _by(value: float) -> str:
     return f"better by {value:.4f}" if value > 0 else f"worse by {-value:.4f}" if value < 0 else "equal"
 
 
-def _scored_by(rows: DataFrame, current: Registered, task: str, looked_at: Column) -> DataFrame:
-    """The rows with what is looked at of both models' scores."""
-    trees = current.artifact
+def _scored_by(candidate: Candidate, rows: DataFrame, current: Registered, looked_at: Column) -> DataFrame:
+    """The rows with what is looked at of both models' scores; each model sees the features that it was trained on."""
+    trees, task = current.artifact, candidate.model.task
     if (trained := trees.about.get("task", task)) != task:
         raise NotJudgedError(f"version {current.version} was trained for another kind of label, {trained}")
-    if missing := [name for name in trees.inputs.read if name not in rows.columns]:
-        raise NotJudgedError(f"the rows lack what version {current.version} was trained on: {', '.join(missing)}")
     ours = rows.withColumn(OURS, looked_at).drop(*TASKS[task].scored)
+    given = candidate.artifact.definitions or None
+    try:
+        ours = as_trained(candidate.lakehouse, candidate.model, trees, ours, given)
+    except FeatureError as error:
+        raise NotJudgedError(f"{error.what} {error.found}") from error
+    if missing := [name for name in trees.inputs.read if name not in ours.columns]:
+        raise NotJudgedError(f"the rows lack what version {current.version} was trained on: {', '.join(missing)}")
     return predict(ours, trees).withColumn(THEIRS, looked_at)
 
 

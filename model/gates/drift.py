@@ -14,6 +14,7 @@ from pyspark.sql import types as T
 from assay.config import Model
 from assay.tables import quoted
 from model.candidate import Candidate
+from model.definitions import differing, given_to
 from model.distances import of_categories, of_numbers
 from model.gates.gate import Found, NotJudgedError, Number, Settings, gate, number
 from model.gates.rows import brought, sample, split_of
@@ -64,6 +65,10 @@ def drift(candidate: Candidate, settings: Drift) -> Iterable[Found]:
         for name in inputs_of(candidate.model, trained.columns)
         if any(fnmatchcase(name, pattern) for pattern in settings.inputs)
     ]
+    given = given_to(newest) if candidate.inputs is not None else None
+    other = set(differing(candidate.lakehouse, candidate.artifact, given)) if given is not None else set()
+    if not (names := [name for name in names if name not in other]):
+        raise NotJudgedError(f"all inputs are defined in another way than those of {told}")
     if missing := [name for name in names if name not in newest.columns]:
         raise NotJudgedError(f"{told} lacks {', '.join(missing)}")
     key = [*candidate.model.key, "as_of"]
@@ -77,6 +82,7 @@ def drift(candidate: Candidate, settings: Drift) -> Iterable[Found]:
     worst = max(sorted(found), key=lambda name: found[name])
     above = sum(value > settings.max for value in found.values())
     why = f"{worst} differs most of {len(names)} inputs, {before.num_rows:,} training rows against the {now.num_rows:,} of {told}"
+    why += f"; {len(other)} are left out, which were defined in another way then" if other else ""
     yield Found(
         found[worst], settings.limit, above == 0, f"{why}; {above} of them above the limit" if above > 1 else why
     )

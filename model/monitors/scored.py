@@ -13,6 +13,7 @@ from assay.config import Model
 from assay.lakehouse import Lakehouse
 from assay.monitors import Night, NotToldError
 from assay.tables import quoted
+from model.definitions import as_trained, given_to
 from model.gates.rows import brought, sample
 from model.reference import Reference, as_read
 from model.registry import CHAMPION, Registered, with_number
@@ -73,6 +74,7 @@ class Scored:
         """The columns that the version's inputs are read from, of the night's rows, as Arrow: one Spark job."""
         artifact = self.registered.artifact
         rows = self._of_night(f"gold.{self.model.name}_inputs")
+        rows = as_trained(self.lakehouse, self.model, artifact, rows, given_to(rows))
         columns = {name: kind for name, kind in artifact.about["columns"].items() if name in rows.columns}
         return self._brought(rows, as_read(columns, artifact.inputs), "scoring_set")
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import builtin
+from pyspark.sql.utils import get_active_spark_context
 
 from assay import session
 from assay.cli import main
@@ -33,6 +33,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "bronze": (NIGHT, ["bronze       2013-02-14 00:00Z  nothing to do"]),
     "silver": (NIGHT, ["silver       2013-02-14 00:00Z  nothing to do"]),
     "features": (NIGHT, ["features     2013-02-14 00:00Z  nothing to do"]),
+    "plan": (NIGHT, ["skip 2013-02-14: complete", "2013-02-14: nothing to compute"]),
     "backfill": (["--from", "2013-01-31", "--to", "2013-02-01"], ["features     2013-02-01 00:00Z  nothing to do"]),
     "train": (NIGHT, ["1 promoted, 2 version", "at least 0.01  passed"]),
     "score": ([*NIGHT, "--rewrite"], ["score        2013-02-14 00:00Z  "]),
@@ -138,7 +139,7 @@ def test_every_job_begins_and_ends_alike(job: str) -> None:
 @pytest.fixture
 def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process of its own, where no column can be named before the lakehouse has its session."""
-    opened, open_session, context = [], session.session, builtin._get_active_spark_context
+    opened, open_session = [], session.session
 
     def opening(environment: Environment) -> SparkSession:
         opened.append(environment.name)
@@ -146,10 +147,10 @@ def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def asked() -> SparkContext:
         assert opened, "a column is named before there is a session"
-        return context()
+        return get_active_spark_context()
 
     monkeypatch.setattr(session, "session", opening)
-    monkeypatch.setattr(builtin, "_get_active_spark_context", asked)
+    monkeypatch.setattr("pyspark.sql.functions.builtin._get_active_spark_context", asked)
 
 
 @pytest.mark.parametrize("job", [job for job in JOBS if job not in SUBMITTED])
