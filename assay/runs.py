@@ -14,7 +14,7 @@ from assay import ledger
 from assay.frames import only_row
 from assay.lakehouse import Lakehouse
 
-OF_MODELS = ("training_set", "train", "scoring_set", "score", "shadow")
+OF_MODELS = ("policy", "training_set", "train", "scoring_set", "score", "shadow")
 """Stages that run for each model by itself; so do audits."""
 AUDIT = "audit_"
 """How the stages of audits are named: they are of many nights, not of one."""

@@ -24,6 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     from gold.aggregates import check_aggregates
     from jobs.watch import monitors_of
     from model.gates import check_gates
+    from model.policy import check_policy
     from silver.asked import check_handling
     from silver.profile import check_baseline
     from silver.user_suites import check_suites
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str]) -> None:
         check_aggregates(table)
     for model in config.models.values():
         check_gates(model)
+        check_policy(model)
     monitors_of(config)
     found = {"sources": len(config.sources), "feature tables": len(config.features), "models": len(config.models)}
     told = ", ".join(f"{count} {what}" for what, count in found.items())

@@ -156,6 +156,36 @@ class Train(Config):
     """Rows as of this long before the run are in the training set."""
 
 
+class Retrain(Config):
+    """When to train before `train.every` is over: on what monitors found of nights since the last training."""
+
+    monitors: Annotated[tuple[Identifier, ...], Field(min_length=1)]
+    """Monitors of the model, `drift` or `quality`: one whose finding is bad asks for a training."""
+
+    nights: Annotated[int, Field(ge=1)] = 1
+    """On so many nights, one after the other."""
+
+    cooldown: Duration
+    """So long after the last training, whatever its gates said, nothing is trained: what bounds the cost."""
+
+
+class Rollback(Config):
+    """When the version before becomes champion again: once the monitor `predecessor` finds that it would have been better."""
+
+    nights: Annotated[int, Field(ge=1)] = 2
+    """On so many nights, one after the other."""
+
+
+class Policy(Config):
+    """What a nightly run does by itself about what is watched."""
+
+    retrain: Retrain | None = None
+    """Train early; by default only `train.every` counts."""
+
+    rollback: Rollback | None = None
+    """Go back to the version before; by default people do."""
+
+
 class Model(Document):
     """A model: what it predicts, from what, and when it may be used."""
 
@@ -212,6 +242,9 @@ class Model(Document):
 
     monitoring: dict[str, dict[str, Any]] = {}
     """What is watched of every night, where it is not the monitor's own: `drift: {max: 0.5}`, `nulls: {enabled: false}`."""
+
+    policy: Policy = Policy()
+    """What a nightly run does by itself about what is watched: train early, go back to the version before."""
 
     contributions: Annotated[int, Field(ge=0, le=100)] = 0
     """How many inputs of most influence are kept with each prediction, by TreeSHAP."""

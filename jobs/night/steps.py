@@ -12,6 +12,7 @@ from gold import stage
 from gold.decision import decide
 from jobs.common import kept
 from jobs.train import check_promoted, train_model
+from model import policy
 from model.registry import CHALLENGER, CHAMPION, aliases, champion, due, untouched, waiting
 from model.roles import finish, unfinished
 from model.score import scored
@@ -49,6 +50,21 @@ def roles_state(lakehouse: Lakehouse, model: Model, _as_of: datetime) -> State:
     return State("would run", "a change of roles was cut off")
 
 
+def decide_roles(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Sequence[Outcome]:
+    """Do what a model's policy says of what was watched."""
+    return [policy.run(lakehouse, model, as_of)]
+
+
+def policy_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
+    """Nothing to do where nothing that was watched asks for it."""
+    if not (model.policy.retrain or model.policy.rollback):
+        return State("not due", "the model has no policy")
+    found = policy.decisions(lakehouse, model, as_of)
+    if not found:
+        return State("not due", "nothing that was watched asks for it")
+    return State("would run", "; ".join(f"{each.action}: {each.why}" for each in found))
+
+
 def train(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Sequence[Outcome]:
     """Train a model; GateError where its gates fail and there is no champion to score with instead."""
     alone = untouched(lakehouse) or CHAMPION not in aliases(lakehouse, model)
@@ -59,10 +75,15 @@ def train(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Sequence[Outco
 
 
 def train_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
-    """Nothing to do before the champion, or a challenger that waits, is as old as `train.every`; or twice for a night."""
+    """Nothing to do before the champion, or a challenger that waits, is as old as `train.every`, unless the policy asks for it; or
+    twice for a night.
+    """
     if untouched(lakehouse):
         return State("would run", "there is no version yet")
     current, waits = champion(lakehouse, model), waiting(lakehouse, model)
+    early = [each for each in policy.decisions(lakehouse, model, as_of) if each.action == policy.RETRAIN]
+    if early:
+        return State("would run", early[0].why)
     if not due(current, model, as_of, waits):
         newest = max(at for at in (current and current.trained_as_of, waits) if at)
         return State(

@@ -99,6 +99,11 @@ class Scored:
         nights = (F.col("as_of") >= F.lit(self.as_of - window)) & (F.col("as_of") < F.lit(self.as_of))
         return self.lakehouse.tables.read(f"gold.{self.model.name}_predictions").where(nights)
 
+    def inputs_of(self, window: timedelta) -> DataFrame:
+        """What was given to the versions that scored on those nights."""
+        nights = (F.col("as_of") >= F.lit(self.as_of - window)) & (F.col("as_of") < F.lit(self.as_of))
+        return self.lakehouse.tables.read(f"gold.{self.model.name}_inputs").where(nights)
+
     def known(self, window: timedelta) -> DataFrame:
         """The labels of those nights."""
         nights = (F.col("as_of") >= F.lit(self.as_of - window)) & (F.col("as_of") < F.lit(self.as_of))
