@@ -241,7 +241,8 @@ def test_what_is_done_of_a_night_of_flights_is_skipped_and_said(
     assert [outcome.stage for outcome in outcomes] == ["bronze", "silver", "watch", "report"]
     assert {str(one.task): one.state.what for one in ended if not one.outcomes} == {
         "wait": "not due", "features": "already complete", "roles of late_arrival": "not due",
-        "train of late_arrival": "not due", "score of late_arrival": "already complete", "dbt": "not due",
+        "policy of late_arrival": "not due", "train of late_arrival": "not due",
+        "score of late_arrival": "already complete", "dbt": "not due",
     }  # fmt: skip
     assert last_complete(lakehouse, completing(lakehouse)) == night
     assert sum(outcome.spark_jobs for outcome in outcomes) <= 25
@@ -253,4 +254,4 @@ def test_what_is_done_of_a_night_of_flights_is_skipped_and_said(
     assert (skipped["stage"], skipped["state"]) == ("features", "already complete")
     assert main(["nightly", *words, "--until", "train", "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)["plan"]
-    assert [one["stage"] for one in plan] == ["wait", "bronze", "silver", "features", "roles", "train"]
+    assert [one["stage"] for one in plan] == ["wait", "bronze", "silver", "features", "roles", "policy", "train"]

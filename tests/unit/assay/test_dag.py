@@ -66,6 +66,7 @@ def test_the_night_ends_with_its_report_and_no_name_in_the_ledger_is_of_two_stag
         "silver",
         "features",
         "roles",
+        "policy",
         "train",
         "score",
         "dbt",
