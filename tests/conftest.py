@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from assay.config.environment import Environment, Spark
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.session import session
+from tests.java import QUICK
 
 settings.register_profile("assay", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("assay")
@@ -28,6 +29,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The process's only session. dbt works in the process's default one, so no test makes another."""
     conf: dict[str, str | int | float | bool] = {
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("catalog")),
+        "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC {QUICK}",
         "spark.driver.memory": "3g",  # hundreds of lakehouses in one process, where a night has one
     }
     made = session(Environment(name="test", spark=Spark(master="local[2]", conf=conf)))

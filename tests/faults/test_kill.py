@@ -17,6 +17,7 @@ import bronze.stage
 import silver.stage
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.lease import _gone, _not_given_back, _seen
+from tests.java import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 NIGHT, NEXT = datetime(2013, 3, 2, tzinfo=UTC), datetime(2013, 3, 3, tzinfo=UTC)
@@ -24,8 +25,6 @@ MORNING = "station,hour,temp\na,1,10.5\na,2,99\nb,1,7\n"
 CORRECTED = "station,hour,temp\na,1,11.5\nb,1,7\nb,2,70\nb,3\nc,1,5\n"
 VOLATILE = {"landed_at", "run_id", "modified_at", "as_of"}
 TABLES = ("bronze.readings", "silver.readings__history", "silver.readings__quarantine", "ops.files")
-SHORT_LIVED = "-XX:TieredStopAtLevel=1"
-"""A Java that starts fast is better here than one that ends up fast."""
 COMMITS = 11
 """Of a night of one source: two leases taken and given back, batch, files, history, quarantine, results, two ledger rows."""
 
@@ -79,7 +78,7 @@ def copy_of(conf_dir: Path, name: str) -> Path:
 def run_and_kill(*arguments: object) -> int:
     command = [sys.executable, str(ROOT / "tests" / "faults" / "night.py"), NEXT.isoformat(), *map(str, arguments)]
     done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(ROOT), "JAVA_TOOL_OPTIONS": SHORT_LIVED}, start_new_session=True,
+        command, env={**os.environ, "PYTHONPATH": str(ROOT), **ENVIRONMENT}, start_new_session=True,
         check=False, capture_output=True, timeout=600,
     )  # fmt: skip
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()

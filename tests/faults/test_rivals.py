@@ -24,6 +24,7 @@ from assay.lakehouse import Lakehouse
 from assay.lease import LEASES, LONGEST, _born, _gone
 from assay.tables import Tables
 from jobs.nightly import run_night
+from tests.java import ENVIRONMENT
 from tests.leases import held
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +59,7 @@ def test_a_nightly_and_a_backfill_during_a_nightly_stop_and_change_nothing(
                 str(made.lakehouse.conf_dir),
                 "2013-03-02",
             ]
-            quick = {"PYTHONPATH": str(ROOT), "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+            quick = {"PYTHONPATH": str(ROOT), **ENVIRONMENT}
             done = subprocess.run(command, env={**os.environ, **quick}, capture_output=True, check=True, timeout=300)
             told.extend(json.loads(line) for line in done.stdout.splitlines())
 

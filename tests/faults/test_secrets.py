@@ -27,7 +27,7 @@ spark:
     spark.eventLog.enabled: true
     spark.eventLog.compress: false
     spark.eventLog.dir: {events}
-    spark.driver.extraJavaOptions: -XX:TieredStopAtLevel=1
+    spark.driver.extraJavaOptions: -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m
     spark.hadoop.fs.s3a.secret.key: "${{CANARY}}"
     spark.hadoop.fs.azure.account.key.lake.dfs.core.windows.net: "${{LAKE_ACCOUNT_KEY}}"
     spark.hadoop.harmless.name: "user shop, ${{SHOP_PASSWORD}}"

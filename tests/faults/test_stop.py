@@ -12,6 +12,7 @@ from typing import Protocol
 from assay.lakehouse import Lakehouse
 from assay.runs import recent
 from jobs.nightly import run_night
+from tests.java import ENVIRONMENT
 from tests.leases import held
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ class Readings(Protocol):
 def start(lakehouse: Lakehouse, kind: str) -> "subprocess.Popen[str]":
     """A nightly of its own, in a process group of its own."""
     command = [sys.executable, str(ROOT / "tests/faults/stopped.py"), str(lakehouse.conf_dir), "2013-03-02", kind]
-    quick = {"PYTHONPATH": str(ROOT), "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+    quick = {"PYTHONPATH": str(ROOT), **ENVIRONMENT}
     return subprocess.Popen(
         command, env={**os.environ, **quick}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )  # fmt: skip

@@ -21,6 +21,7 @@ from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
 from jobs import alerts, nightly
+from tests.java import ENVIRONMENT
 from tests.servers import Web, web_server
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +172,7 @@ def test_a_process_that_dies_before_it_has_noted_a_delivery_sends_it_again_under
         "--conf-dir",
         str(lakehouse.conf_dir),
     ]
-    environment = {**os.environ, "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+    environment = {**os.environ, **ENVIRONMENT}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=300)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert rows(lakehouse, "event") == [("opened",)]  # what was to be told was written down before it was sent

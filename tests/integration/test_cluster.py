@@ -20,10 +20,12 @@ from pyspark.sql import functions as F
 
 from assay.lakehouse import Lakehouse, open_lakehouse
 from model.trainings import TRAININGS
+from tests.java import QUICK
 
 ROOT = Path(__file__).parents[2]
 SPARK = Path(pyspark.__file__).parent
-SMALL = {"spark.sql.shuffle.partitions": 2, "spark.databricks.delta.snapshotPartitions": 1, "spark.ui.enabled": False}
+SMALL = {"spark.sql.shuffle.partitions": 2, "spark.databricks.delta.snapshotPartitions": 1, "spark.ui.enabled": False,
+         "spark.driver.extraJavaOptions": QUICK, "spark.executor.extraJavaOptions": QUICK}  # fmt: skip
 
 
 class Flights(Protocol):

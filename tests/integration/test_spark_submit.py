@@ -18,11 +18,10 @@ from assay import session
 from assay.cli import main
 from assay.config import Environment
 from assay.lakehouse import Lakehouse
+from tests.java import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 NIGHT = ["--as-of", "2013-02-14"]
-SHORT_LIVED = "-XX:TieredStopAtLevel=1"
-"""A Java that starts fast is better here than one that ends up fast."""
 JOBS: dict[str, tuple[list[str], list[str]]] = {
     "validate": ([], ["flights", "6 sources"]),
     "schema": (["--to", "{folder}"], ["source.json"]),
@@ -104,7 +103,7 @@ def submit(job: str, conf_dir: Path, arguments: list[str]) -> "subprocess.Comple
     path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         [*command, "--env", "local", *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
-        env={**os.environ, "PATH": path, "JAVA_TOOL_OPTIONS": SHORT_LIVED},
+        env={**os.environ, "PATH": path, **ENVIRONMENT},
     )  # fmt: skip
 
 
