@@ -24,7 +24,7 @@ demo: setup ## two months of real flights to predictions for seven nights
 	@$(bin)/python -m demo.run $(ARGS)
 
 test: setup ## every test; some of them: make test ARGS="tests/unit -k late"
-	@$(bin)/pytest -n 2 --maxschedchunk 1 $(ARGS)
+	@$(bin)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## ruff, mypy, import-linter
 	@$(bin)/ruff check
