@@ -40,7 +40,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "watch": (NIGHT, ["watch        2013-02-14 00:00Z  ", "features:late_arrival"]),
     "report": (NIGHT, ["report       2013-02-14 00:00Z  "]),
     "models": ([], ["late_arrival: ", "champion"]),
-    "status": ([], ["Nothing is running. The last complete night is 2013-02-14 00:00 UTC."]),
+    "status": ([], ["Nothing is running.", "The last complete night is 2013-02-14 00:00 UTC."]),
     "runs": (["--stage", "train"], ["2013-02-13", "done"]),
     "completion": (["bash"], ["complete -o default -F _assay assay"]),
     "doctor": ([], ["ok    java ", "ok    mlflow "]),
