@@ -36,7 +36,7 @@ class Decision:
     """`retrain` or `rollback`."""
     why: str
     found: Finding
-    """The finding that weighs most."""
+    """What was bad on the last of the nights; of several, the first."""
 
 
 def check_policy(model: Model) -> None:
@@ -56,13 +56,16 @@ def _error(model: Document, part: str, what: str, found: str, expected: str) -> 
 
 
 def decisions(lakehouse: Lakehouse, model: Model, as_of: datetime) -> list[Decision]:
-    """What a model's policy says before a night, by what was found of the nights before it; at most one Spark job.
+    """What a model's policy says before a night, by what was found of the nights before it; ConfigError where it cannot say it.
 
     A rollback comes first. A night that is done again is decided again, by the same findings: who has which role by then, and
     what was trained, says what is left to do.
     """
     asked = model.policy
-    if untouched(lakehouse) or not (asked.retrain or asked.rollback):
+    if not (asked.retrain or asked.rollback):
+        return []
+    check_policy(model)
+    if untouched(lakehouse):
         return []
     most = max(each.nights for each in (asked.retrain, asked.rollback) if each is not None)
     nights = watched(lakehouse, as_of - most * timedelta(days=1) - MISSED, as_of - timedelta(microseconds=1))

@@ -87,13 +87,11 @@ def _by(scored: Scored, former: Registered, window: timedelta) -> DataFrame:
     """What a version says of the inputs of a window, as rows of predictions in the role of a challenger."""
     model, artifact = scored.model, former.artifact
     rows = scored.inputs_of(window)
-    if FEATURE_DEFINITIONS in rows.columns:  # of nights whose features are defined like those of the newest
-        newest = given_to(rows.orderBy(F.desc("as_of")))
-        same = [F.col(FEATURE_DEFINITIONS)[table] == version for table, version in (newest or {}).items()]
-        for condition in same:
-            rows = rows.where(condition)
+    given = given_to(rows.orderBy(F.desc("as_of")))
+    for table, version in (given or {}).items():  # nights whose features are defined like those of the newest
+        rows = rows.where(F.col(FEATURE_DEFINITIONS)[table] == version)
     try:
-        rows = as_trained(scored.lakehouse, model, artifact, rows, given_to(rows))
+        rows = as_trained(scored.lakehouse, model, artifact, rows, given)
     except FeatureError as error:
         raise NotToldError(f"{error.what} {error.found}") from error
     if missing := [name for name in artifact.inputs.read if name not in rows.columns]:

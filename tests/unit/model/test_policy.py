@@ -10,7 +10,7 @@ from assay.config import load_lakehouse
 from assay.config.model import Model
 from assay.errors import ConfigError
 from assay.watch import Finding, Status, Watched
-from model.policy import check_policy, to_retrain, to_roll_back
+from model.policy import check_policy, decisions, to_retrain, to_roll_back
 from tests.parcels import new_parcels
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -110,7 +110,11 @@ def test_the_version_before_comes_back_after_so_many_nights_on_which_it_would_ha
 )
 def test_a_policy_that_cannot_decide_is_told_before_anything_runs(tmp_path: Path, lines: str, said: str) -> None:
     made = new_parcels(tmp_path).edited("train: {every: 7d", f"{lines}\ntrain: {{every: 7d")
+    model = load_lakehouse(made.lakehouse.conf_dir).models["late"]
     with pytest.raises(ConfigError) as raised:
-        check_policy(load_lakehouse(made.lakehouse.conf_dir).models["late"])
+        check_policy(model)
     assert raised.value.what == said
     assert "late.yml" in raised.value.where
+    with pytest.raises(ConfigError) as raised:  # nor by a night, for which it would never decide anything
+        decisions(made.lakehouse, model, day(1))
+    assert raised.value.what == said
