@@ -1,7 +1,9 @@
 """Answers of DuckDB, without Java: to a single select that it understands exactly as Spark does."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +48,35 @@ def ask(root: Path, statement: str, *, at_most: int | None = None) -> Answer:
         for name in asked:
             files.define(connection, name)
         query = _one(connection, "SELECT json_deserialize_sql(?)", json.dumps(tree))
-        cursor = connection.execute(query if at_most is None else f"SELECT * FROM ({query}) LIMIT {at_most:d}")
-        columns = [column[0] for column in cursor.description or ()]
-        first = cursor.fetchmany(_AT_ONCE)  # what it cannot work out shows here, at the latest for small answers
+        query = query if at_most is None else f"SELECT * FROM ({query}) LIMIT {at_most:d}"
+        columns, first = _begin(connection, query)  # what it cannot work out shows here, or for large answers later
     except duckdb.Error as error:
         raise NotQuickError(f"what DuckDB cannot work out: {str(error).splitlines()[0]}") from error
     except RuntimeError as error:  # DuckDB's word for Ctrl-C
         raise KeyboardInterrupt from error
     return Answer(columns, _rows(connection, first), "duckdb")
+
+
+def _begin(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The columns of a query's answer and its first rows; Ctrl-C interrupts it.
+
+    DuckDB itself looks for Ctrl-C between tasks only, and a task whose rows are all filtered out does not end before
+    the query does: it runs in a thread, and this one waits for the key.
+    """
+
+    def beginning() -> tuple[list[str], list[tuple[Any, ...]]]:
+        cursor = connection.execute(query)
+        return [column[0] for column in cursor.description or ()], cursor.fetchmany(_AT_ONCE)
+
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(beginning)
+        try:
+            return begun.result()
+        except KeyboardInterrupt:
+            while not begun.done():
+                connection.interrupt()  # again and again: a query that has not begun does not remember it
+                time.sleep(0.02)
+            raise
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, first: list[tuple[Any, ...]]) -> Iterator[list[Any]]:
