@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from assay.frames import local_frame
+from assay.java import as_java, delta_log, java_class, no_option
 
 FEED = "delta.enableChangeDataFeed"
 VERSION, COMMITTED, FILE = "__version", "__committed", "__file"
@@ -52,10 +53,11 @@ def state_of(spark: SparkSession, path: str) -> State | None:
     """A table as it is now; None where there is none."""
     if not DeltaTable.isDeltaTable(spark, path):
         return None
-    jvm: Any = spark._jvm
+    where = java_class(spark, "org.apache.hadoop.fs.Path")(path)
     # Another table may have come to the path since this process looked.
-    jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(path))
-    snapshot = _log(spark, path).update(False, _none(spark), _none(spark))
+    java_class(spark, "org.apache.spark.sql.delta.DeltaLog").invalidateCache(spark._jsparkSession, where)
+    nothing = no_option(spark)
+    snapshot = delta_log(spark, path).update(False, nothing, nothing)
     return State(str(snapshot.metadata().id()), int(snapshot.version()))
 
 
@@ -70,14 +72,12 @@ def commits(spark: SparkSession, path: str, newest: int) -> list[Commit]:
 
 def range_of(spark: SparkSession, path: str, after: int, upto: int) -> Range:
     """What the log says of the versions after one, up to another. Files that were only rewritten are left out."""
-    asked: Any = spark._jvm
-    as_java = asked.scala.jdk.javaapi.CollectionConverters.asJava
-    log, none = _log(spark, path), _none(spark)
+    log, none = delta_log(spark, path), no_option(spark)
     added, removing = [], []
     fed = _is_fed(log.getSnapshotAt(after, none, none, False).metadata())
-    for entry in as_java(log.getChanges(after + 1, upto, none, True)):
+    for entry in as_java(spark, log.getChanges(after + 1, upto, none, True)):
         version = int(entry.productElement(0))
-        for action in as_java(entry.productElement(1)):
+        for action in as_java(spark, entry.productElement(1)):
             kind = action.getClass().getSimpleName()
             if kind == "AddFile" and action.dataChange():
                 added.append((version, action))
@@ -98,13 +98,12 @@ def whole(spark: SparkSession, path: str, at: Commit) -> DataFrame:
 
 def appended(spark: SparkSession, path: str, added: Sequence[tuple[int, Any]], upto: Sequence[Commit]) -> DataFrame:
     """The rows of the data files that some commits brought."""
-    asked: Any = spark._jvm
-    files = asked.java.util.ArrayList()
+    files = java_class(spark, "java.util.ArrayList")()
     for _, file in added:
         files.add(file)
-    log, none, last = _log(spark, path), _none(spark), upto[-1]
+    log, none, last = delta_log(spark, path), no_option(spark), upto[-1]
     snapshot = log.getSnapshotAt(last.version, none, none, False)
-    found = asked.scala.jdk.javaapi.CollectionConverters.asScala(files).toSeq()
+    found = java_class(spark, "scala.jdk.javaapi.CollectionConverters").asScala(files).toSeq()
     frame = DataFrame(log.createDataFrame(snapshot, found, False, none), spark)
     at = {commit.version: commit.at for commit in upto}
     rows = [
@@ -142,13 +141,3 @@ def version_of(spark: SparkSession, path: str, version: int) -> DataFrame:
 def _is_fed(metadata: Any) -> bool:
     setting = metadata.configuration().get(FEED)
     return bool(setting.isDefined()) and str(setting.get()).lower() == "true"
-
-
-def _log(spark: SparkSession, path: str) -> Any:
-    jvm: Any = spark._jvm
-    return jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, path)
-
-
-def _none(spark: SparkSession) -> Any:
-    jvm: Any = spark._jvm
-    return jvm.scala.Option.empty()

@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from assay.errors import TableError
+from assay.java import java_class
 
 _sound: dict[str, int] = {}
 """Table -> the version whose commit was looked at last."""
@@ -24,12 +25,11 @@ def commit_info(spark: SparkSession, path: str, version: int) -> dict[str, Any]:
     Raises:
         TableError: The commit's file is cut off: Delta would read it as one that changed less.
     """
-    jvm: Any = spark._jvm
     name = f"{path}/_delta_log/{version:020d}.json"
-    file = jvm.org.apache.hadoop.fs.Path(name)
+    file = java_class(spark, "org.apache.hadoop.fs.Path")(name)
     stream = file.getFileSystem(spark._jsc.hadoopConfiguration()).open(file)
     try:
-        text = str(jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
+        text = str(java_class(spark, "org.apache.commons.io.IOUtils").toString(stream, "UTF-8"))
     finally:
         stream.close()
     lines = [line for line in text.split("\n") if line]  # a value may hold what else ends a line

@@ -7,13 +7,13 @@ which none has changed costs no job and no commit. Adding one to a table that ha
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from assay.frames import only_row
+from assay.java import as_java, delta_log, no_option
 from assay.tables import Tables, literal, quoted
 
 _SETTLED = "assay.constraints"
@@ -97,11 +97,9 @@ def _existing(properties: Mapping[str, str], prefix: str) -> set[str]:
 
 def properties_of(tables: Tables, name: str) -> dict[str, str]:
     """The properties of a table, from its log as Delta keeps it in memory: no job."""
-    jvm: Any = tables.spark._jvm
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(tables.spark._jsparkSession, tables.path(name))
-    nothing = jvm.scala.Option.empty()
-    found = log.update(False, nothing, nothing).metadata().configuration()
-    return dict(jvm.scala.jdk.javaapi.CollectionConverters.asJava(found))
+    nothing = no_option(tables.spark)
+    snapshot = delta_log(tables.spark, tables.path(name)).update(False, nothing, nothing)
+    return dict(as_java(tables.spark, snapshot.metadata().configuration()))
 
 
 def _alter(tables: Tables, name: str, change: str) -> None:

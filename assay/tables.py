@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -16,6 +15,7 @@ from pyspark.sql import types as T
 from assay.commits import check_newest, commit_info, rows_of
 from assay.counted import Counted, counted
 from assay.errors import TableError
+from assay.java import delta_log, no_option
 
 logger = logging.getLogger(__name__)
 
@@ -72,9 +72,8 @@ class Tables:
 
     def version(self, name: str) -> int:
         """The newest Delta version of a table; -1 where there is none."""
-        jvm = _jvm(self.spark)
-        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(name))
-        return int(log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty()).version())
+        nothing = no_option(self.spark)
+        return int(delta_log(self.spark, self.path(name)).update(False, nothing, nothing).version())
 
     def append(self, name: str, frame: DataFrame, *, evolve: bool = False, partition_by: Sequence[str] = ()) -> Commit:
         """Add rows.
@@ -197,11 +196,6 @@ class Tables:
                     given.check(name, version, rows_of(info))
                 return Commit(name, version, rows_of(info))
         return None
-
-
-def _jvm(spark: SparkSession) -> Any:
-    """Spark's own process, for what its Python side does not offer."""
-    return spark._jvm
 
 
 def where_in(values: Mapping[str, Sequence[object]]) -> str:
