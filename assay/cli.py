@@ -42,6 +42,7 @@ COMMANDS = {
     "metrics": "a night's numbers for Prometheus: assay metrics --as-of <night>, assay metrics --serve 9464",
     "audit": "whether past inputs read the same today, and told no future: assay audit replay, assay audit leaks",
     "catalog": "what every feature is, since when there is one, and what its values are",
+    "trace": "what a table was made of, back to the files, and what was made of it: assay trace gold.late_arrival_predictions",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",
     "sql": 'ask the tables: assay sql "select …"; without a query, a shell',
     "contract": "write what the contracts generate: assay contract docs, assay contract dbt",

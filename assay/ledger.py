@@ -25,7 +25,8 @@ FILES = "ops.files"
 """What was delivered and what became of it, a row per file or landing; bronze writes it."""
 GATES = "ops.gates"
 """What each gate said of each training, a row per gate; model writes it."""
-_TARGET = "struct<target: string, key: string, table: string, version: bigint>"
+_INPUTS = "array<struct<table: string, version: bigint>>"
+_TARGET = f"struct<target: string, key: string, table: string, version: bigint, inputs: {_INPUTS}>"
 _METRIC = "struct<target: string, batch: int, metric: string, label: string, value: double>"
 SCHEMA = f"""
     run_id string, lakehouse string, stage string, as_of timestamp, status string,
@@ -98,7 +99,7 @@ def record(lakehouse: Lakehouse, outcome: Outcome) -> None:
         for each in outcomes
     ]
     lakehouse.tables.create(RUNS, T.StructType.fromDDL(SCHEMA), **_KEPT_SMALL)
-    commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))
+    commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1), evolve=True)
     added = [(each.stage, each.as_of, made) for each in outcomes for made in each.targets]
     lakehouse.known[:] = [
         before.after(commit.version, added) for before in lakehouse.known if before.version == commit.version - 1
@@ -138,11 +139,12 @@ def known(lakehouse: Lakehouse, as_ofs: Sequence[datetime]) -> Known:
 
 
 def _read(lakehouse: Lakehouse, version: int, first: datetime) -> Known:
+    made = F.struct(*(f"target.{name}" for name in ("target", "key", "table", "version")))
     of_range = F.when(F.col("as_of") >= F.lit(first), F.struct("stage", "as_of", "made"))
     rows = (
         lakehouse.tables.read(RUNS, version)
-        .select("stage", "as_of", "started_at", F.posexplode("targets").alias("place", "made"))
-        .select("stage", "as_of", "started_at", "place", "made", "made.table", "made.version")
+        .select("stage", "as_of", "started_at", F.posexplode("targets").alias("place", "target"))
+        .select("stage", "as_of", "started_at", "place", "target.table", "target.version", made.alias("made"))
         .groupBy("table")
         .agg(
             F.max_by("made", F.struct("version", "started_at", "place")).alias("newest"),

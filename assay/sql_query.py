@@ -79,6 +79,20 @@ def query(spark: SparkSession, text: str, tables: Iterable[str]) -> DataFrame:
     return spark.sql(text)
 
 
+def tables_of(text: str) -> frozenset[str]:
+    """The tables that an allowed query reads, in small letters; names of its own `with` are among them."""
+    found: set[str] = set()
+
+    def look(node: Any) -> None:
+        if node.nodeName() == "UnresolvedRelation":
+            found.add(dotted(node.multipartIdentifier()).lower())
+        for below in _below(node):
+            look(below)
+
+    look(parser().parsePlan(text))
+    return frozenset(found)
+
+
 def aggregate_expression(text: str, columns: Iterable[str]) -> Column:
     """A SQL expression that makes one value of many rows, as a column.
 
@@ -106,12 +120,15 @@ def _check(tree: Any, text: str, tables: set[str]) -> None:
         raise NotAllowedError(f"the table {name}", nearest(name, tables))
     if kind == "UnresolvedGenerator" and (called := str(tree.name().funcName()).lower()) not in _FUNCTIONS:
         raise NotAllowedError(f"the function {called}", nearest_function(called, _FUNCTIONS))
-    for node in (
-        *_all(tree.children()),
-        *_all(tree.innerChildren()),
-        *(_all(tree.expressions()) if kind in _STEPS else ()),
-    ):
+    for node in _below(tree):
         _check(node, text, tables)
+
+
+def _below(tree: Any) -> Iterator[Any]:
+    yield from _all(tree.children())
+    yield from _all(tree.innerChildren())
+    if str(tree.nodeName()) in _STEPS:
+        yield from _all(tree.expressions())
 
 
 def _all(found: Any) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import FeatureTable
 from assay.errors import TableError
-from assay.known import Target
+from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.session import compiled
@@ -89,8 +89,9 @@ def _take_over(lakehouse: Lakehouse, as_of: datetime, decided: Sequence[Decision
     for each in decided:
         for night in each.take:
             outcomes.setdefault(night, Outcome("features", night))
-        rows = lakehouse.tables.read(f"gold.{each.of}").where(F.col("event_timestamp").isin(list(each.take)))
-        _write(lakehouse, each.table, rows, [outcomes[night] for night in each.take])
+        source = Input(f"gold.{each.of}", lakehouse.tables.version(f"gold.{each.of}"))
+        rows = lakehouse.tables.read(source.table).where(F.col("event_timestamp").isin(list(each.take)))
+        _write(lakehouse, each.table, rows, source, [outcomes[night] for night in each.take])
         outcome.notes.append(f"{each.table.name}: {len(each.take)} nights taken over from {each.of}")
     outcome.others += [other for other in outcomes.values() if other is not outcome]
     outcome.ended_at = datetime.now(UTC)
@@ -118,12 +119,15 @@ def _events(
 
 
 def _build(lakehouse: Lakehouse, table: FeatureTable, history: DataFrame, outcomes: Sequence[Outcome]) -> None:
-    source = lakehouse.config.sources[table.source]
+    source, silver = lakehouse.config.sources[table.source], f"silver.{table.source}__history"
     features = compute(history, table, source.event_time, [outcome.as_of for outcome in outcomes])
-    _write(lakehouse, table, features.withColumns({"created_timestamp": F.lit(datetime.now(UTC))}), outcomes)
+    features = features.withColumns({"created_timestamp": F.lit(datetime.now(UTC))})
+    _write(lakehouse, table, features, Input(silver, lakehouse.tables.version(silver)), outcomes)
 
 
-def _write(lakehouse: Lakehouse, table: FeatureTable, features: DataFrame, outcomes: Sequence[Outcome]) -> None:
+def _write(
+    lakehouse: Lakehouse, table: FeatureTable, features: DataFrame, source: Input, outcomes: Sequence[Outcome]
+) -> None:
     """Replace the slices of some nights by rows of features, and say so in their outcomes."""
     name, key, as_ofs = f"gold.{table.name}", definition_key(table), [outcome.as_of for outcome in outcomes]
     columns = [column.name for column in table.output]
@@ -142,7 +146,7 @@ def _write(lakehouse: Lakehouse, table: FeatureTable, features: DataFrame, outco
         )  # fmt: skip
     for outcome in outcomes:
         outcome.measure(table.name, rows=rows.get(outcome.as_of, 0))
-        outcome.targets.append(Target(table.name, key, name, commit.version))
+        outcome.targets.append(Target(table.name, key, name, commit.version, (source,)))
 
 
 def _rows_per_night(lakehouse: Lakehouse, name: str, as_ofs: Sequence[datetime]) -> dict[datetime, int]:

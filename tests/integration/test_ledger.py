@@ -6,9 +6,11 @@ from typing import Protocol
 import pytest
 
 from assay import ledger
-from assay.known import Target
+from assay.errors import TableError
+from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import RUNS, Outcome, known, record
+from assay.lineage import read
 
 FIRST = datetime(2013, 3, 1, tzinfo=UTC)
 COMPACTED_AT = "spark.databricks.delta.autoCompact.minNumFiles"
@@ -16,7 +18,7 @@ COMPACTED_AT = "spark.databricks.delta.autoCompact.minNumFiles"
 
 def night(lakehouse: Lakehouse, number: int) -> Outcome:
     """A stage's outcome on record."""
-    outcome = Outcome("features", FIRST + timedelta(days=number), status="done")
+    outcome = Outcome("features", FIRST + timedelta(days=number), status="done", ended_at=FIRST)
     outcome.targets.append(Target("delays", f"key {number}", "gold.delays", number))
     record(lakehouse, outcome)
     return outcome
@@ -41,6 +43,25 @@ def test_the_files_of_the_ledger_do_not_grow_with_the_nights(readings: Readings)
     lakehouse.known.clear()
     assert len(known(lakehouse, [FIRST]).done) == 12
     assert known(lakehouse, [FIRST]).writes == {"gold.delays": 12}
+
+
+def test_a_ledger_of_an_older_release_is_gone_on_with(readings: Readings) -> None:
+    lakehouse = readings.lakehouse
+    made = night(lakehouse, 0)
+    older = [field for field in lakehouse.tables.read(RUNS).schema.fields if field.name != "targets"]
+    targets = "transform(targets, each -> struct(each.target, each.key, each.table, each.version)) AS targets"
+    rows = lakehouse.tables.read(RUNS).selectExpr(*(field.name for field in older), targets)
+    rows.write.format("delta").mode("overwrite").option("overwriteSchema", True).save(lakehouse.tables.path(RUNS))
+    lakehouse.known.clear()
+    with pytest.raises(TableError, match="No run has written down what it read"):
+        read(lakehouse)
+    later = Outcome("score", FIRST + timedelta(days=1), status="done", ended_at=FIRST)
+    later.targets.append(Target("late", "key", "gold.scores", 1, (Input("gold.delays", 0),)))
+    record(lakehouse, later)
+    assert [(run.run_id, run.made[0].inputs) for run in sorted(read(lakehouse).runs, key=lambda run: run.as_of)] == [
+        (made.run_id, ()),
+        (later.run_id, (Input("gold.delays", 0),)),
+    ]
 
 
 def test_a_process_that_does_night_after_night_reads_the_ledger_once(

@@ -42,6 +42,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "models": ([], ["late_arrival: ", "champion"]),
     "status": ([], ["Nothing is running.", "The last complete night is 2013-02-14 00:00 UTC."]),
     "runs": (["--stage", "train"], ["2013-02-13", "done"]),
+    "trace": (["gold.late_arrival_predictions", *NIGHT], ["by score of 2013-02-14", "models:/late_arrival version "]),
     "completion": (["bash"], ["complete -o default -F _assay assay"]),
     "doctor": ([], ["ok    java ", "ok    mlflow "]),
     "sql": (
@@ -61,7 +62,7 @@ END = """
 if __name__ == "__main__":
     raise SystemExit(run(main))
 """
-SUBMITTED = ("train", "score", "nightly", "sql", "status")
+SUBMITTED = ("train", "nightly", "sql", "status")
 """Those that are given to `spark-submit`. The others begin alike (`test_every_job_begins_and_ends_alike`), and are called."""
 REFUSED: dict[str, tuple[list[str], str]] = {
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
