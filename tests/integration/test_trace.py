@@ -43,7 +43,7 @@ def test_predictions_are_traced_to_the_files_of_every_source_behind_them(
     assert landed == {"bronze.airlines", "bronze.outcomes", "bronze.schedule"}  # no feature of the model is of weather
     assert all(one["files"] for name in landed for one in behind[name])
     files = [file for one in behind["bronze.schedule"] for file in one["files"]]
-    assert any("2013-02-14" in file for file in files)
+    assert "landing/schedule/2013-02-13T18-00.csv" in files
     newest = flights.lakehouse.tables.version("gold.late_arrival_inputs")
     assert found["inputs"][0] == {"table": "gold.late_arrival_inputs", "version": newest}
 
