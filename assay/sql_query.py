@@ -51,7 +51,7 @@ _KINDS = KINDS | frozenset({
 })  # fmt: skip
 """What the expressions of a query may be made of, as Spark's parser names it."""
 
-_STEPS = frozenset({
+STEPS = frozenset({
     "Aggregate", "Distinct", "Except", "Filter", "Generate", "GlobalLimit", "Intersect", "Join", "LateralJoin",
     "LocalLimit", "LocalRelation", "Offset", "OneRowRelation", "Pivot", "Project", "Sort", "SubqueryAlias", "Union",
     "Unpivot", "UnresolvedHaving", "UnresolvedHint", "UnresolvedInlineTable", "UnresolvedQualify",
@@ -96,7 +96,7 @@ def aggregate_expression(text: str, columns: Iterable[str]) -> Column:
 def _check(tree: Any, text: str, tables: set[str]) -> None:
     """Raise unless a query is allowed; what `with` names may be read below it."""
     kind = str(tree.nodeName())
-    if kind not in _KINDS | _STEPS:
+    if kind not in _KINDS | STEPS:
         raise NotAllowedError(f"{kind} in {' '.join(text.split())}"[:200], "a select over " + ", ".join(sorted(tables)))
     check_node(tree, kind, text, _FUNCTIONS)
     if kind == "UnresolvedWith":
@@ -109,7 +109,7 @@ def _check(tree: Any, text: str, tables: set[str]) -> None:
     for node in (
         *_all(tree.children()),
         *_all(tree.innerChildren()),
-        *(_all(tree.expressions()) if kind in _STEPS else ()),
+        *(_all(tree.expressions()) if kind in STEPS else ()),
     ):
         _check(node, text, tables)
 
