@@ -51,7 +51,7 @@ _KINDS = KINDS | frozenset({
 })  # fmt: skip
 """What the expressions of a query may be made of, as Spark's parser names it."""
 
-_STEPS = frozenset({
+STEPS = frozenset({
     "Aggregate", "Distinct", "Except", "Filter", "Generate", "GlobalLimit", "Intersect", "Join", "LateralJoin",
     "LocalLimit", "LocalRelation", "Offset", "OneRowRelation", "Pivot", "Project", "Sort", "SubqueryAlias", "Union",
     "Unpivot", "UnresolvedHaving", "UnresolvedHint", "UnresolvedInlineTable", "UnresolvedQualify",
@@ -110,7 +110,7 @@ def aggregate_expression(text: str, columns: Iterable[str]) -> Column:
 def _check(tree: Any, text: str, tables: set[str]) -> None:
     """Raise unless a query is allowed; what `with` names may be read below it."""
     kind = str(tree.nodeName())
-    if kind not in _KINDS | _STEPS:
+    if kind not in _KINDS | STEPS:
         raise NotAllowedError(f"{kind} in {' '.join(text.split())}"[:200], "a select over " + ", ".join(sorted(tables)))
     check_node(tree, kind, text, _FUNCTIONS)
     if kind == "UnresolvedWith":
@@ -127,7 +127,7 @@ def _check(tree: Any, text: str, tables: set[str]) -> None:
 def _below(tree: Any) -> Iterator[Any]:
     yield from _all(tree.children())
     yield from _all(tree.innerChildren())
-    if str(tree.nodeName()) in _STEPS:
+    if str(tree.nodeName()) in STEPS:
         yield from _all(tree.expressions())
 
 

@@ -68,6 +68,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
     "alerts": (NIGHT, "assay: This environment names no channel."),
     "metrics": (NIGHT, "assay: This environment names no file for metrics."),
+    "sql_server": ([], "assay: This environment names no user of the SQL server."),
     "explain": (["late_arival", "UA", *NIGHT], "assay: There is no model late_arival."),
     "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
     "promote": (["late_arival", "--why", "better"], "did you mean 'late_arrival'?"),
@@ -159,7 +160,7 @@ def test_a_job_runs(
 ) -> None:
     arguments, printed = JOBS[job]
     given = [argument.format(folder=tmp_path) for argument in arguments]
-    assert main([job, "--conf-dir", str(conf_dir), *given]) == 0
+    assert main([job.replace("_", "-"), "--conf-dir", str(conf_dir), *given]) == 0
     told = capfd.readouterr().out
     assert [text for text in printed if text not in told] == [], told
     if "{folder}" in "".join(arguments):
@@ -171,7 +172,7 @@ def test_an_error_of_a_job_is_told_on_a_few_lines_with_its_exit_code(
     job: str, conf_dir: Path, new_process: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     arguments, said = REFUSED[job]
-    assert main([job, "--conf-dir", str(conf_dir), *arguments]) == 2
+    assert main([job.replace("_", "-"), "--conf-dir", str(conf_dir), *arguments]) == 2
     told = "".join(capfd.readouterr())
     assert said in told
     assert "Traceback" not in told
