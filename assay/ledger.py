@@ -5,7 +5,7 @@ import json
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 from pyspark.sql import DataFrame
@@ -100,7 +100,7 @@ def record(lakehouse: Lakehouse, outcome: Outcome) -> None:
     ]
     lakehouse.tables.create(RUNS, T.StructType.fromDDL(SCHEMA), **_KEPT_SMALL)
     commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1), evolve=True)
-    added = [(each.stage, each.as_of, made) for each in outcomes for made in each.targets]
+    added = [(each.stage, each.as_of, replace(made, inputs=())) for each in outcomes for made in each.targets]
     lakehouse.known[:] = [
         before.after(commit.version, added) for before in lakehouse.known if before.version == commit.version - 1
     ]
