@@ -1,7 +1,7 @@
 """What identifies a record: the fewest columns whose values no two records share."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
@@ -72,9 +72,13 @@ def _likelihood(column: Column) -> int:
 
 
 def _sets(likely: Sequence[Column], size: int, rows: int) -> Iterator[tuple[Column, ...]]:
-    """Sets of columns that have values enough, the likeliest first."""
-    sets: Iterable[tuple[Column, ...]] = combinations(likely, size)
-    able = [chosen for chosen in sets if prod(column.distinct for column in chosen) >= rows]
+    """Sets of columns that have values enough, the likeliest first; no times alone, where there is something else."""
+    times_do = all(column.is_time for column in likely)
+    able = [
+        chosen
+        for chosen in combinations(likely, size)
+        if prod(column.distinct for column in chosen) >= rows and (times_do or not all(each.is_time for each in chosen))
+    ]
     yield from sorted(able, key=lambda chosen: -sum(_likelihood(column) for column in chosen))
 
 

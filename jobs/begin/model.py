@@ -10,7 +10,7 @@ from jobs.begin.columns import Column
 from jobs.begin.features import Table
 from jobs.begin.keys import is_called_a_key
 from jobs.begin.limits import is_closed
-from jobs.begin.names import identifier, in_sql
+from jobs.begin.names import in_sql
 from jobs.begin.source import Proposed
 from jobs.begin.yaml_text import comment, decide, document, entry
 
@@ -32,7 +32,7 @@ class Label:
     @property
     def name(self) -> str:
         """The model's name."""
-        return identifier(f"{self.column.name}_model" if self.column.name == self.table.name else self.column.name)
+        return self.column.name
 
     @property
     def yes_or_no(self) -> bool:

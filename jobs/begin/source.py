@@ -136,7 +136,7 @@ def _key(source: Proposed) -> Iterator[str]:
 
 def _columns(source: Proposed) -> Iterator[str]:
     if any(column.is_number for column in source.columns):
-        yield from decide("min and max leave room twice as wide as what was seen; set them to what can be.")
+        yield from decide("min and max leave room for twice what was seen; set them to what can be.")
     yield "columns:"
     for column in source.columns:
         settings, told = limits(column, in_key=column.name in source.key_names)

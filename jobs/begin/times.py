@@ -104,7 +104,7 @@ def _event(
         if _goes_with_the_names(_spans(connection, looked, column)):
             return column, "its days are those in the files' names"
     for column in able:
-        if _CALLED.search(column.raw) and not _OTHER_TIMES.search(column.raw):
+        if any(_CALLED.search(name) for name in (column.name, column.raw)) and not _OTHER_TIMES.search(column.raw):
             return column, f"the first {column.type} that is never missing and is named so"
     return None, f"{able[0].name} does not look like when a record happened"
 
