@@ -17,7 +17,7 @@ _TRIED = 20_000
 """Records that a key is first tried on; one that holds there is tried on all."""
 
 _CALLED = re.compile(
-    r"(?:^|_)(?:id|key|code|no|nr|num|number|uuid|guid|sku)(?:_|$)|[a-z]I[dD]$|^id|num$", re.IGNORECASE
+    r"(?i:(?:^|_)(?:id|key|code|no|nr|num|number|uuid|guid|sku)(?:_|$)|num$)|[a-z](?:Id|ID|Key|Code|No)$"
 )
 _SAME = 0.5
 """Records of a key in several files are versions of one if more than this share of their values stays the same."""
@@ -44,7 +44,7 @@ class Key:
 
 def is_called_a_key(column: Column) -> bool:
     """Whether its name says that it identifies something."""
-    return bool(_CALLED.search(column.raw))
+    return bool(_CALLED.search(column.name) or _CALLED.search(column.raw))
 
 
 def key_of(connection: duckdb.DuckDBPyConnection, looked: Looked, columns: Sequence[Column]) -> Key:

@@ -52,7 +52,12 @@ KINDS = (
     Kind("boolean", "lower(x) IN ('true', 'false')", "lower(x) = 'true'"),
     Kind("int", f"{_matches(_WHOLE)} AND TRY_CAST(x AS INTEGER) IS NOT NULL", "TRY_CAST(x AS INTEGER)"),
     Kind("long", f"{_matches(_WHOLE)} AND TRY_CAST(x AS BIGINT) IS NOT NULL", "TRY_CAST(x AS BIGINT)"),
-    Kind("double", f"{_matches(_NUMBER)} AND isfinite(TRY_CAST(x AS DOUBLE))", "TRY_CAST(x AS DOUBLE)"),
+    Kind(
+        "double",
+        f"{_matches(_NUMBER)} AND isfinite(TRY_CAST(x AS DOUBLE)) "
+        f"AND (NOT {_matches(_WHOLE)} OR TRY_CAST(x AS BIGINT) IS NOT NULL)",  # what is longer names something
+        "TRY_CAST(x AS DOUBLE)",
+    ),
     Kind(
         "date", f"{_matches(_DAY)} AND TRY_CAST(x AS DATE) IS NOT NULL", "epoch_us(CAST(TRY_CAST(x AS DATE) AS TIMESTAMP))"
     ),

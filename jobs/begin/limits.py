@@ -26,8 +26,9 @@ def limits(column: Column, *, in_key: bool) -> tuple[dict[str, Any], str]:
     if column.is_number and column.least is not None and column.most is not None:
         told += f"; {_number(column.least)} to {_number(column.most)}"
         identifies = is_called_a_key(column) or (in_key and column.distinct == column.rows)
-        if not identifies and max(abs(column.least), abs(column.most)) < _EXACT:
-            settings |= {"min": _below(column.least), "max": _above(column.most)}
+        farthest = max(abs(column.least), abs(column.most))
+        if not identifies and 0 < farthest < _EXACT:
+            settings |= {"min": 0 if column.least >= 0 else -_round(2 * farthest), "max": _round(2 * farthest)}
     elif column.type == "string":
         told += f"; {column.distinct:,} different"
     return settings, told
@@ -41,15 +42,6 @@ def is_closed(column: Column) -> bool:
         and column.values[-1][1] >= _OFTEN
         and column.rows >= 10 * _OFTEN * column.distinct
     )
-
-
-def _above(most: float) -> int | float:
-    """A round number with as much room above the greatest value as that is away from zero; zero for what is below."""
-    return 0 if most <= 0 else _round(2 * most)
-
-
-def _below(least: float) -> int | float:
-    return 0 if least >= 0 else -_round(-2 * least)
 
 
 def _round(value: float) -> int | float:

@@ -94,7 +94,7 @@ def _head(source: Proposed) -> Iterator[str]:
     grain = ", ".join(source.key_names)
     yield from decide("say what a record is.")
     yield entry("description", f"Records of {source.name}. One row per {grain}.")
-    yield from decide(f"when could a record first be known? {times.available_why}.")
+    yield from decide(f"when could a record first be known? {_sentence(times.available_why)}")
     available = times.available
     told = {"after_event": format_duration(available)} if isinstance(available, timedelta) else available
     yield entry("from", {"files": looked.group.glob, "available": told})
@@ -121,10 +121,10 @@ def _key(source: Proposed) -> Iterator[str]:
             "is a record gone that a later file lacks? Then: history: snapshot, which needs delivery times in names."
         )
     if source.event_time:
-        yield from decide(f"is this when it happened? {times.event_why}.")
+        yield from decide(f"is this when it happened? {_sentence(times.event_why)}")
         yield entry("event_time", source.event_time)
-    elif times.event_why:
-        yield from decide(f"event_time: <column>, if one says when it happened; {times.event_why}.")
+    else:
+        yield from decide(f"event_time: <column>, if one says when it happened. {_sentence(times.event_why)}")
     if len(source.nulls) > 1:
         yield entry("nulls", list(source.nulls)) + "    # what stands where numbers or times have no value"
     if source.event_time:
@@ -181,6 +181,10 @@ def seen(looked: Looked) -> str:
     if looked.whole:
         return f"all {looked.rows:,} records of {of}"
     return f"{looked.rows:,} records of {read:,} of {of}, as there are many; others may differ"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _all(looked: Looked) -> str:

@@ -19,7 +19,9 @@ _PROMPT = timedelta(days=7)
 """A file that was written within this after its newest event was written when it was delivered, and not copied later."""
 
 _DATED = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?!\d)")
-_CALLED = re.compile(r"time|date|day|when|stamp|(?:^|_)at$|[a-z]At$|(?:^|_)ts$", re.IGNORECASE)
+_CALLED = re.compile(r"(?i:date|day|when|(?:^|_)at$)|[a-z]At$")
+"""Words in names of days when something happened; times of day mostly are such."""
+
 _OTHER_TIMES = re.compile(r"birth|updat|modif|valid|expir|due|end|until", re.IGNORECASE)
 """Words in names of times that are not when a record happened."""
 
@@ -104,8 +106,9 @@ def _event(
         if _goes_with_the_names(_spans(connection, looked, column)):
             return column, "its days are those in the files' names"
     for column in able:
-        if any(_CALLED.search(name) for name in (column.name, column.raw)) and not _OTHER_TIMES.search(column.raw):
-            return column, f"the first {column.type} that is never missing and is named so"
+        likely = column.type == "timestamp" or _CALLED.search(column.name)
+        if likely and not _OTHER_TIMES.search(column.name):
+            return column, f"the first {column.type} that is never missing, and is not named otherwise"
     return None, f"{able[0].name} does not look like when a record happened"
 
 

@@ -30,11 +30,13 @@ def deliver(tmp_path: Path) -> Deliver:
 
 
 @pytest.fixture
-def source_of(deliver: Deliver) -> Callable[[Mapping[str, str]], Proposed]:
-    """What is proposed for the files of one source."""
+def source_of(deliver: Deliver) -> Callable[..., Proposed]:
+    """What is proposed for the files of one source; `written` says when each of them was."""
 
-    def look(files: Mapping[str, str]) -> Proposed:
+    def look(files: Mapping[str, str], written: Callable[[str], datetime] | None = None) -> Proposed:
         folder = deliver(files)
+        for name in files if written else ():
+            os.utime(folder / name, (written(name).timestamp(),) * 2)
         ((group,), _) = groups_of(folder)
         with duckdb.connect() as connection:
             return _proposed(connection, folder, group)
@@ -50,13 +52,3 @@ def proposal_of(deliver: Deliver) -> Callable[..., Proposal]:
         return propose(deliver(files), "shop", label)
 
     return look
-
-
-@pytest.fixture
-def written_at(tmp_path: Path) -> Callable[[str, datetime], None]:
-    """Says when a file was written."""
-
-    def touch(name: str, moment: datetime) -> None:
-        os.utime(tmp_path / "arrived" / name, (moment.timestamp(), moment.timestamp()))
-
-    return touch
