@@ -35,8 +35,9 @@ def source_of(deliver: Deliver) -> Callable[..., Proposed]:
 
     def look(files: Mapping[str, str], written: Callable[[str], datetime] | None = None) -> Proposed:
         folder = deliver(files)
-        for name in files if written else ():
-            os.utime(folder / name, (written(name).timestamp(),) * 2)
+        if written is not None:
+            for name in files:
+                os.utime(folder / name, (written(name).timestamp(),) * 2)
         ((group,), _) = groups_of(folder)
         with duckdb.connect() as connection:
             return _proposed(connection, folder, group)

@@ -48,7 +48,7 @@ def test_numbers_are_averaged_and_truth_values_counted_per_entity(source_of: Sou
 def test_a_column_like_the_source_gives_the_count_another_name(source_of: SourceOf) -> None:
     table = table_of(source_of(rows("trips")))
     assert table is not None
-    assert list(yaml.safe_load(feature_table(table))["features"])[0] == "trips_2"
+    assert next(iter(yaml.safe_load(feature_table(table))["features"])) == "trips_2"
 
 
 @pytest.mark.parametrize(

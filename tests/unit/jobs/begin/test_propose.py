@@ -1,6 +1,6 @@
 """All that is proposed for a folder: what stands in which file, and that it is valid as a whole."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 

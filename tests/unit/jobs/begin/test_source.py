@@ -25,7 +25,7 @@ PARSED: Mapping[str, Callable[[str], Any]] = {
     "double": float,
     "boolean": lambda text: {"true": True, "false": False}[text.lower()],
     "date": date.fromisoformat,
-    "timestamp": lambda text: datetime.fromisoformat(text.replace("Z", "+00:00")),
+    "timestamp": datetime.fromisoformat,
 }
 """How a value of a type is read; an error where a text is not of it."""
 
