@@ -16,7 +16,7 @@ from assay.errors import ConfigError
 from assay.printable import printable
 from jobs.begin.names import is_identifier
 from jobs.begin.propose import Proposal, propose
-from jobs.begin.source import Proposed
+from jobs.begin.source import Proposed, seen
 from jobs.begin.write import refuse_what_is_there, write
 
 
@@ -57,12 +57,10 @@ def _found(source: Proposed) -> dict[str, object]:
 def _told(proposal: Proposal) -> Iterator[str]:
     """What was found, a few lines for each source."""
     for source in proposal.sources:
-        found = _found(source)
-        part = "" if source.looked.whole else " looked at"
-        yield f"{source.name}: {found['files']:,} files, {found['records']:,} records{part}, {len(source.columns)} columns"
+        yield f"{source.name}: {seen(source.looked)}, {len(source.columns)} columns"
         yield f"    key {', '.join(source.key_names)}; event time {source.event_time or 'none'}"
         if source.looked.unreadable:
-            yield f"    {source.looked.unreadable:,} records cannot be read, and will be in quarantine"
+            yield f"    cannot be read: {source.looked.unreadable:,} more, which will be in quarantine"
     for table in proposal.tables:
         yield f"{table.name}: features of each {table.entity.name}, from {table.source.name}"
     if proposal.label is not None and not proposal.asked:

@@ -46,6 +46,9 @@ class Column:
     everywhere: bool
     """Whether each file has it."""
 
+    doubtful: tuple[str, ...]
+    """Texts that often mean that there is no value, and count as one here."""
+
     rows: int
     missing: int
     distinct: int
@@ -120,10 +123,10 @@ def _column(
     number = looked.columns[raw]
     seen = f"FROM v{number} WHERE NOT x IN $nulls"
     ends = f"min({kind.value}), max({kind.value})" if kind.type not in ("string", "boolean") else "NULL, NULL"
-    times, distinct, least, most, local, swapped = _one(
+    times, distinct, least, most, local, swapped, doubtful = _one(
         connection,
-        f"SELECT coalesce(sum(n), 0), count(*), {ends}, bool_and({LOCAL.fits}), bool_and({_SWAPPED.get(kind.format, 'false')}) "
-        f"{seen}",
+        f"SELECT coalesce(sum(n), 0), count(*), {ends}, bool_and({LOCAL.fits}), bool_and({_SWAPPED.get(kind.format, 'false')}), "
+        f"list(x ORDER BY x) FILTER (x IN {NULLS!r}) {seen}",
         nulls,
     )
     few = connection.execute(
@@ -136,6 +139,7 @@ def _column(
         kind=kind,
         local=kind.type == "timestamp" and (kind.format is not None or bool(local)),
         ambiguous=bool(swapped),
+        doubtful=tuple(doubtful or ()),
         everywhere=looked.held.get(raw, 0) == looked.headers,
         rows=looked.rows,
         missing=looked.rows - int(times),

@@ -1,8 +1,8 @@
 """The feature table that is proposed for a source of events: what its numbers have been lately, per entity."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from assay.times import format_duration
@@ -14,6 +14,9 @@ from jobs.begin.yaml_text import comment, decide, document, entries, entry
 
 MOST_FEATURES = 4
 _WINDOWS = (1, 7, 28)
+_CALENDAR = re.compile(r"(?:^|_)(?:year|month|week|day|hour|minute)(?:_|$)", re.IGNORECASE)
+"""Numbers that tell when, and measure nothing."""
+
 _RECORDS = 5
 """An entity has on average so many records, at least."""
 
@@ -56,11 +59,7 @@ def table_of(source: Proposed) -> Table | None:
 def feature_table(table: Table) -> str:
     """The text of `features/<name>.yml`."""
     source, entity, times = table.source, table.entity, table.source.times
-    who = in_sql(entity.name)
-    assert times.oldest is not None  # noqa: S101  # a source of events has
-    assert times.newest is not None  # noqa: S101
-    days = (times.newest - times.oldest) // timedelta(days=1)
-    windows = [f"{window}d" for window in _WINDOWS if window == 1 or window <= max(7, days)]
+    windows = [f"{window}d" for window in _WINDOWS if window <= max(7, times.days)]
     features: dict[str, Any] = {table.output_count: {"count": "*", "description": f"Records of {source.name}"}}
     for column in table.numbers:
         how, told = ("rate", "Share of records with") if column.type == "boolean" else ("mean", "Mean of")
@@ -68,7 +67,7 @@ def feature_table(table: Table) -> str:
     lines = [
         *comment("Proposed by `assay init`."),
         *decide(f"is it about {entity.name}? It has {entity.distinct:,} values in {entity.rows:,} records. Other columns may tell more."),
-        entry("description", f"What {source.name} say of a {entity.name} lately. One row per {who.strip('`')} and night."),
+        entry("description", f"{source.name} of each {entity.name} lately. One row per {entity.name} and night."),
         entry("entity", {entity.name: [entity.name]}),
         entry("source", source.name),
     ]  # fmt: skip
@@ -96,7 +95,8 @@ def _may_be_entity(column: Column) -> bool:
 
 def _may_be_number(column: Column, source: Proposed) -> bool:
     """Whether it measures something."""
-    measures = column.is_number and not is_called_a_key(column) and column.least != column.most
+    tells = is_called_a_key(column) or _CALENDAR.search(column.name)
+    measures = column.is_number and not tells and column.least != column.most
     return (measures or column.type == "boolean") and column.name not in source.key_names
 
 

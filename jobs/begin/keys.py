@@ -49,7 +49,11 @@ def is_called_a_key(column: Column) -> bool:
 
 def key_of(connection: duckdb.DuckDBPyConnection, looked: Looked, columns: Sequence[Column]) -> Key:
     """The key of the records in the table `rows`; of several that would do, the one of fewest and likeliest columns."""
-    able = [column for column in columns if column.always and column.type not in ("double", "boolean")]
+    able = [
+        column
+        for column in columns
+        if column.always and not column.doubtful and column.type not in ("double", "boolean")
+    ]
     likely = sorted(able, key=lambda column: (-_likelihood(column), column.number))[:_CANDIDATES]
     connection.execute(f"CREATE OR REPLACE TEMP VIEW tried AS SELECT * FROM rows LIMIT {_TRIED}")
     for size in range(1, MOST_COLUMNS + 1):

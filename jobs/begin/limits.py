@@ -11,6 +11,10 @@ MOST_ALLOWED = 8
 _OFTEN = 20
 """The values of a column seem to be all there are if the rarest was seen so often, and each on average ten times as often."""
 
+_ROOM = 10
+"""A limit lies so many times as far from zero as what was seen: wrong units and fillers such as 99999 break it, and an
+unusual day does not. Zero itself is one where the least value is so many times nearer to it than the greatest."""
+
 _EXACT = 1e15
 """Greater numbers have no range: it would not be read back as it was meant."""
 
@@ -26,9 +30,10 @@ def limits(column: Column, *, in_key: bool) -> tuple[dict[str, Any], str]:
     if column.is_number and column.least is not None and column.most is not None:
         told += f"; {_number(column.least)} to {_number(column.most)}"
         identifies = is_called_a_key(column) or (in_key and column.distinct == column.rows)
-        farthest = max(abs(column.least), abs(column.most))
-        if not identifies and 0 < farthest < _EXACT:
-            settings |= {"min": 0 if column.least >= 0 else -_round(2 * farthest), "max": _round(2 * farthest)}
+        reach = max(_ROOM * max(abs(column.least), abs(column.most)), 0 if column.type == "double" else _ROOM**2)
+        from_zero = 0 <= column.least <= column.most / _ROOM
+        if not identifies and column.most > column.least and reach < _EXACT:
+            settings |= {"min": 0 if from_zero else -_round(reach), "max": _round(reach)}
     elif column.type == "string":
         told += f"; {column.distinct:,} different"
     return settings, told

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from assay.errors import ConfigError, nearest
@@ -93,10 +92,7 @@ def _label(table: Table, column: Column, sources: Sequence[Proposed]) -> Label:
 def model(label: Label) -> str:
     """The text of `models/<name>.yml`."""
     source, column = label.table.source, label.column
-    times = source.times
-    assert times.oldest is not None  # noqa: S101  # a source of events has
-    assert times.newest is not None  # noqa: S101
-    days = (times.newest - times.oldest) // timedelta(days=1)
+    days = source.times.days
     spine, key, told = _of_records(label, label.plan) if label.plan else _of_days(label)
     lines = [
         *comment("Proposed by `assay init`."),
@@ -111,9 +107,8 @@ def model(label: Label) -> str:
     ]
     settings: dict[str, Any] = {"max_depth": 3, "eta": 0.1, "rounds": 100}
     if label.plan:
-        used = [each for each in label.plan.columns if each.is_number and not is_called_a_key(each)][:MOST_INPUTS]
-        if used:
-            lines += ["request:", *[entry(f"its_{each.name}", in_sql(each.name), "  ") for each in used]]
+        if inputs := _inputs(label.plan):
+            lines += ["request:", *[entry(f"its_{each.name}", in_sql(each.name), "  ") for each in inputs]]
         if categories := [each.name for each in _categories(label.plan)]:
             settings["categorical"] = categories
     gate = {"auc": {"min": 0.55}} if label.task == "binary" else {"r2": {"min": 0}}
@@ -132,7 +127,7 @@ def _of_records(label: Label, plan: Proposed) -> tuple[list[str], list[str], str
     """Queries for a row per planned record."""
     source, key, event = label.table.source, [in_sql(name) for name in plan.key_names], in_sql(str(plan.event_time))
     own = dict.fromkeys([*plan.key_names, label.table.entity.name, *[each.name for each in _categories(plan)]])
-    own |= dict.fromkeys(each.name for each in plan.columns if each.is_number and not is_called_a_key(each))
+    own |= dict.fromkeys(each.name for each in _inputs(plan))
     columns = ", ".join(f"p.{in_sql(name)}" for name in own)
     value = f"o.{in_sql(label.column.name)}"
     value = f"{value} = 1" if label.yes_or_no and label.column.type != "boolean" else value
@@ -173,3 +168,9 @@ def _of_days(label: Label) -> tuple[list[str], list[str], str]:
 
 def _categories(plan: Proposed) -> list[Column]:
     return [column for column in plan.columns if is_closed(column)]
+
+
+def _inputs(plan: Proposed) -> list[Column]:
+    """Numbers that are known of a record beforehand."""
+    known = (each for each in plan.columns if each.is_number and not is_called_a_key(each))
+    return [each for each in known if each.name not in (*plan.key_names, "label")][:MOST_INPUTS]

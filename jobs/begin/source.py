@@ -9,7 +9,6 @@ from assay.printable import printable
 from assay.times import format_duration
 from jobs.begin.columns import Column
 from jobs.begin.keys import Key
-from jobs.begin.kinds import NULLS
 from jobs.begin.limits import limits
 from jobs.begin.names import identifier, in_sql
 from jobs.begin.records import Looked
@@ -87,10 +86,10 @@ def contract(source: Proposed) -> str:
 def _head(source: Proposed) -> Iterator[str]:
     looked, times = source.looked, source.times
     yield from comment(f"Proposed by `assay init`, from {seen(looked)}.")
+    if not looked.whole:
+        yield from comment("Other records may differ from those: what breaks a check will be in quarantine.")
     if looked.unreadable:
-        yield from comment(
-            f"{looked.unreadable:,} records cannot be read: they will be in quarantine, and it says why."
-        )
+        yield from comment(f"Cannot be read: {looked.unreadable:,} more, which will be in quarantine with the reason.")
     grain = ", ".join(source.key_names)
     yield from decide("say what a record is.")
     yield entry("description", f"Records of {source.name}. One row per {grain}.")
@@ -136,7 +135,7 @@ def _key(source: Proposed) -> Iterator[str]:
 
 def _columns(source: Proposed) -> Iterator[str]:
     if any(column.is_number for column in source.columns):
-        yield from decide("min and max leave room for twice what was seen; set them to what can be.")
+        yield from decide("min and max leave room for ten times what was seen; set them to what can be.")
     yield "columns:"
     for column in source.columns:
         settings, told = limits(column, in_key=column.name in source.key_names)
@@ -161,11 +160,9 @@ def _questions(source: Proposed, column: Column, settings: dict[str, Any]) -> It
         yield from decide(f"is {column.name} written month/day, or day/month? No value tells.", "  ")
     if column.local:
         yield from decide(f"{column.name} names no time zone: that of lakehouse.yml is taken, or time_zone here.", "  ")
-    nothing = [text for text, _ in column.values if text in NULLS]
-    if column.type == "string" and nothing:
-        yield from decide(
-            f"does {', '.join(nothing)} mean that {column.name} has no value? Then add it to nulls.", "  "
-        )
+    if column.doubtful:
+        told = ", ".join(column.doubtful)
+        yield from decide(f"does {told} mean that {column.name} has no value? Then add it to nulls.", "  ")
 
 
 def _derived(source: Proposed) -> Iterator[str]:
@@ -176,11 +173,14 @@ def _derived(source: Proposed) -> Iterator[str]:
 
 def seen(looked: Looked) -> str:
     """How much was read, in words."""
-    files, read = len(looked.group.files), len(looked.read)
-    of = f"{files:,} {'file' if files == 1 else 'files'}"
+    records, files = _counted(looked.rows, "record"), _counted(len(looked.group.files), "file")
     if looked.whole:
-        return f"all {looked.rows:,} records of {of}"
-    return f"{looked.rows:,} records of {read:,} of {of}, as there are many; others may differ"
+        return f"all {records} of {files}"
+    return f"{records} in {len(looked.read):,} of {files}, as there are many"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _sentence(text: str) -> str:

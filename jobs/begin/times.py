@@ -59,6 +59,11 @@ class Times:
     ahead: bool = False
     """Whether records are available before their events: a plan."""
 
+    @property
+    def days(self) -> int:
+        """How many days of events there are."""
+        return 0 if self.oldest is None or self.newest is None else (self.newest - self.oldest) // DAY
+
 
 def times_of(connection: duckdb.DuckDBPyConnection, looked: Looked, columns: Sequence[Column]) -> Times:
     """The event time of the records in the table `rows`, and what says when they became available."""

@@ -30,7 +30,7 @@ def test_it_tells_what_it_found_and_what_to_do_next(folder: Path, capsys: pytest
     assert (
         capsys.readouterr().out
         == """\
-trips: 5 files, 40 records, 4 columns
+trips: all 40 records of 5 files, 4 columns
     key trip_id; event time at
 courier_trips: features of each courier, from trips
 notes\\x1b[31m.txt: left out, as its ending does not tell how to read it

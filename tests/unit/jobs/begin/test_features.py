@@ -30,7 +30,7 @@ def test_numbers_are_averaged_and_truth_values_counted_per_entity(source_of: Sou
     told = feature_table(table)
     assert "decide: is it about courier? It has 3 values in 54 records." in told
     assert yaml.safe_load(told) == {
-        "description": "What trips say of a courier lately. One row per courier and night.",
+        "description": "trips of each courier lately. One row per courier and night.",
         "entity": {"courier": ["courier"]},
         "source": "trips",
         "delay": "1d",

@@ -26,6 +26,10 @@ def test_what_is_missing_somewhere_or_has_fractions_identifies_nothing(source_of
     assert source_of({"a.csv": "id,x\n1,0.5\n,1.5\n3,2.5\n"}).key_names == ("record_id",)
 
 
+def test_what_may_mean_no_value_identifies_nothing(source_of: SourceOf) -> None:
+    assert source_of({"a.csv": "tail,flight\nN1,7\nNA,8\nN2,9\n"}).key_names == ("flight",)
+
+
 def test_a_time_alone_identifies_nothing_that_has_a_name_too(source_of: SourceOf) -> None:
     lines = "2024-01-01T00:00,a\n2024-01-01T01:00,b\n2024-01-01T02:00,a\n"
     assert source_of({"a.csv": f"at,user\n{lines}"}).key_names == ("at", "user")

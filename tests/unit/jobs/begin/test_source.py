@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from assay.config import Source
 from assay.config.column import Column
 from assay.config.load import read_document
+from jobs.begin import records
 from jobs.begin.propose import propose
 from jobs.begin.source import Proposed, contract
 
@@ -53,27 +55,44 @@ nulls: ['', NA]    # what stands where numbers or times have no value
 # decide: freshness: 3d, to stop silver when nothing newer has come.
 # decide: baseline: {}, to stop a batch that is unlike the nights before.
 
-# decide: min and max leave room for twice what was seen; set them to what can be.
+# decide: min and max leave room for ten times what was seen; set them to what can be.
 columns:
   trip_id: {type: string, from: Trip Id, required: true}    # never missing; 16 different
   zone: {type: string, required: true}    # never missing; 2 different
   # decide: started names no time zone: that of lakehouse.yml is taken, or time_zone here.
   started: {type: timestamp, required: true}    # never missing
-  gain: {type: int, required: true, min: -50, max: 50}    # never missing; -3 to 12
-  length: {type: double, min: 0, max: 20}    # missing in 1 of 16; 0 to 7.5
+  gain: {type: int, required: true, min: -200, max: 200}    # never missing; -3 to 12
+  length: {type: double, min: 0, max: 100}    # missing in 1 of 16; 0 to 7.5
 """
     )
 
 
 def test_columns_that_some_files_lack_are_optional(source_of: SourceOf) -> None:
     text = contract(source_of({"a-1.csv": "id,x,\n1,2,3\n", "a-2.csv": "id\n2\n"}))
-    assert "  # decide: 1 of 2 files have x; without optional each file must.\n  x: {type: int, optional: true," in text
+    assert "  # decide: 1 of 2 files have x; without optional each file must.\n  x: {type: int, optional: true}" in text
     assert "  # A column without a name is kept in bronze's `extra`.\n" in text
+
+
+def test_a_part_of_the_files_is_told(source_of: SourceOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "MOST_ROWS", 2)
+    text = contract(source_of({"a-1.csv": "id,x\n1,2\n2,3\n3,4\n", "a-2.csv": "id,x\n4,5\n"}))
+    assert text.startswith(
+        "# Proposed by `assay init`, from 2 records in 1 of 2 files, as there are many.\n"
+        "# Other records may differ from those: what breaks a check will be in quarantine.\n"
+    )
+    assert "It is unique in the first 2 records." in text
+
+
+def test_texts_that_may_mean_no_value_are_asked_about(source_of: SourceOf) -> None:
+    text = contract(source_of({"a.csv": "id,place\n1,NA\n2,x\n3,-\n"}))
+    assert (
+        "  # decide: does -, NA mean that place has no value? Then add it to nulls.\n  place: {type: string, r" in text
+    )
 
 
 def test_records_that_cannot_be_read_are_told(source_of: SourceOf) -> None:
     text = contract(source_of({"a.csv": "id,x\n1,2\n3\n"}))
-    assert "# 1 records cannot be read: they will be in quarantine, and it says why.\n" in text
+    assert "# Cannot be read: 1 more, which will be in quarantine with the reason.\n" in text
 
 
 def test_a_record_that_nothing_identifies_is_known_by_all_that_it_says(source_of: SourceOf) -> None:
