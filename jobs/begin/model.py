@@ -80,13 +80,15 @@ def label_of(asked: str | None, sources: Sequence[Proposed], tables: Sequence[Ta
 
 def _label(table: Table, column: Column, sources: Sequence[Proposed]) -> Label:
     source = table.source
-    plans = [
-        other
-        for other in sources
-        if other is not source and other.times.ahead and source.key.names and other.key_names == source.key_names
-        and (entity := other.column(table.entity.name)) is not None and entity.type == table.entity.type
-    ]  # fmt: skip
-    return Label(table, column, next(iter(plans), None))
+    needed = [*source.key.columns, table.entity]
+    plans = (other for other in sources if other is not source and other.times.ahead and source.key.names)
+    return Label(table, column, next((plan for plan in plans if all(_has(plan, each) for each in needed)), None))
+
+
+def _has(plan: Proposed, column: Column) -> bool:
+    """Whether a source has the same column."""
+    same = next((each for each in plan.columns if each.name == column.name), None)
+    return same is not None and same.type == column.type and same.always
 
 
 def model(label: Label) -> str:
@@ -107,7 +109,7 @@ def model(label: Label) -> str:
     ]
     settings: dict[str, Any] = {"max_depth": 3, "eta": 0.1, "rounds": 100}
     if label.plan:
-        if inputs := _inputs(label.plan):
+        if inputs := _inputs(label, label.plan):
             lines += ["request:", *[entry(f"its_{each.name}", in_sql(each.name), "  ") for each in inputs]]
         if categories := [each.name for each in _categories(label.plan)]:
             settings["categorical"] = categories
@@ -125,9 +127,10 @@ def model(label: Label) -> str:
 
 def _of_records(label: Label, plan: Proposed) -> tuple[list[str], list[str], str]:
     """Queries for a row per planned record."""
-    source, key, event = label.table.source, [in_sql(name) for name in plan.key_names], in_sql(str(plan.event_time))
-    own = dict.fromkeys([*plan.key_names, label.table.entity.name, *[each.name for each in _categories(plan)]])
-    own |= dict.fromkeys(each.name for each in _inputs(plan))
+    source, event = label.table.source, in_sql(str(plan.event_time))
+    key = [in_sql(name) for name in source.key_names]
+    own = dict.fromkeys([*source.key_names, label.table.entity.name, *[each.name for each in _categories(plan)]])
+    own |= dict.fromkeys(each.name for each in _inputs(label, plan))
     columns = ", ".join(f"p.{in_sql(name)}" for name in own)
     value = f"o.{in_sql(label.column.name)}"
     value = f"{value} = 1" if label.yes_or_no and label.column.type != "boolean" else value
@@ -141,8 +144,8 @@ def _of_records(label: Label, plan: Proposed) -> tuple[list[str], list[str], str
             "  score: |",
             f"    select {columns}, {night} as as_of from {in_sql(plan.name)} p where {night} = :as_of",
         ],
-        list(plan.key_names),
-        f"Here: of each record that {plan.name} has beforehand.",
+        list(source.key_names),
+        f"Here: of each record that {plan.name} has beforehand, found by its {', '.join(source.key_names)}.",
     )
 
 
@@ -170,7 +173,7 @@ def _categories(plan: Proposed) -> list[Column]:
     return [column for column in plan.columns if is_closed(column)]
 
 
-def _inputs(plan: Proposed) -> list[Column]:
+def _inputs(label: Label, plan: Proposed) -> list[Column]:
     """Numbers that are known of a record beforehand."""
     known = (each for each in plan.columns if each.is_number and not is_called_a_key(each))
-    return [each for each in known if each.name not in (*plan.key_names, "label")][:MOST_INPUTS]
+    return [each for each in known if each.name not in (*label.table.source.key_names, "label")][:MOST_INPUTS]

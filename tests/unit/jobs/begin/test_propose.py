@@ -54,6 +54,20 @@ def test_a_label_is_predicted_of_each_record_that_is_planned(proposal_of: Propos
     }
 
 
+def test_a_plan_may_have_a_key_of_its_own(proposal_of: ProposalOf) -> None:
+    made = files(plan=True)
+    for name in [name for name in made if name.startswith("planned")]:
+        header, *lines = made[name].splitlines()
+        made[name] = "\n".join([f"plan_no,{header}", *[f"{name[8:18]}-{n},{line}" for n, line in enumerate(lines)], ""])
+    proposal = proposal_of(made, "done.ok")
+    assert [source.key_names for source in proposal.sources] == [("trip_id",), ("plan_no",)]
+    model = yaml.safe_load(proposal.files["models/ok.yml"])
+    assert (model["key"], "from planned p join done o using (trip_id)" in model["spine"]["train"]) == (
+        ["trip_id"],
+        True,
+    )
+
+
 def test_without_a_plan_a_label_is_predicted_of_each_entity_s_day(proposal_of: ProposalOf) -> None:
     model = yaml.safe_load(proposal_of(files(), "done.ok").files["models/ok.yml"])
     assert (model["task"], model["key"], model["gates"]) == ("regression", ["courier"], {"r2": {"min": 0}})

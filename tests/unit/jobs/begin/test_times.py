@@ -46,21 +46,27 @@ def test_a_plan_is_known_before_its_events(source_of: SourceOf) -> None:
 
 
 @pytest.mark.parametrize(
-    ("later", "available", "delay", "known"),
+    ("clock", "later", "available", "delay", "known"),
     [
-        (timedelta(hours=13), "modified", 0, datetime(2024, 1, 4, 23, tzinfo=UTC)),
-        (timedelta(hours=20), "modified", 1, datetime(2024, 1, 5, 6, tzinfo=UTC)),
-        (timedelta(days=9), DAY, 1, datetime(2024, 1, 5, 10, tzinfo=UTC)),
+        ("", timedelta(hours=12), "modified", 0, datetime(2024, 1, 4, 22, tzinfo=UTC)),
+        ("T10:00", timedelta(hours=13), "modified", 0, datetime(2024, 1, 4, 23, tzinfo=UTC)),
+        ("T10:00", timedelta(hours=20), "modified", 1, datetime(2024, 1, 5, 6, tzinfo=UTC)),
+        ("T10:00", timedelta(days=9), DAY, 1, datetime(2024, 1, 5, 10, tzinfo=UTC)),
     ],
-    ids=["the same night", "the morning after", "copied later"],
+    ids=["days, that evening", "the same night", "the morning after", "copied later"],
 )
 def test_files_that_were_written_as_they_came_say_so_themselves(
-    source_of: Callable[..., Proposed], later: timedelta, available: str | timedelta, delay: int, known: datetime
+    source_of: Callable[..., Proposed],
+    clock: str,
+    later: timedelta,
+    available: str | timedelta,
+    delay: int,
+    known: datetime,
 ) -> None:
     def written(name: str) -> datetime:
         return datetime(2024, 1, int(name[6]), 10, tzinfo=UTC) + later
 
-    times = source_of(days("sales-{}.csv", "T10:00"), written).times
+    times = source_of(days("sales-{}.csv", clock), written).times
     assert (times.available, times.delay, times.known) == (available, delay * DAY, known)
 
 
