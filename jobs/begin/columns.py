@@ -15,6 +15,8 @@ FEW = 12
 """So many different values may be listed."""
 
 
+_OFTEN = "(" + ", ".join(f"'{text}'" for text in NULLS) + ")"
+
 _SWAPPED: dict[str | None, str] = {
     kind.format: other.fits
     for kind in KINDS
@@ -126,7 +128,7 @@ def _column(
     times, distinct, least, most, local, swapped, doubtful = _one(
         connection,
         f"SELECT coalesce(sum(n), 0), count(*), {ends}, bool_and({LOCAL.fits}), bool_and({_SWAPPED.get(kind.format, 'false')}), "
-        f"list(x ORDER BY x) FILTER (x IN {NULLS!r}) {seen}",
+        f"list(x ORDER BY x) FILTER (x IN {_OFTEN}) {seen}",
         nulls,
     )
     few = connection.execute(

@@ -1,6 +1,7 @@
 """The records of a source's files, read as bronze reads them, in a table of DuckDB."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,7 +34,7 @@ class Looked:
     columns: dict[str, int]
     """A column's raw name -> its number, in order."""
 
-    held: dict[str, int]
+    held: Mapping[str, int]
     """Raw name -> how many files have the column, of those with a header."""
 
     headers: int
@@ -54,13 +55,9 @@ def look(connection: duckdb.DuckDBPyConnection, folder: Path, group: Group) -> L
         SourceError: A file cannot be read, or is not separated by commas.
     """
     root = str(folder)
-    columns: dict[str, int] = {}
-    held: dict[str, int] = {}
     headers = {file.path: _header(root, file) for file in group.files}
-    for names in headers.values():
-        for name in names or ():
-            columns.setdefault(name, len(columns))
-            held[name] = held.get(name, 0) + 1
+    held = Counter(name for names in headers.values() for name in names or ())
+    columns = {name: number for number, name in enumerate(held)}
     chosen = _chosen(group.files)
     parts, rows, unreadable, number = [], 0, 0, 0
     for number, file in enumerate(chosen):
@@ -73,21 +70,24 @@ def look(connection: duckdb.DuckDBPyConnection, folder: Path, group: Group) -> L
         if rows >= MOST_ROWS:
             break
     columns.pop("", None)
-    empty = pa.table(
-        {"file": pa.array([], pa.int32())} | {f"c{n}": pa.array([], pa.string()) for n in columns.values()}
-    )
-    connection.execute("DROP TABLE IF EXISTS rows")
-    connection.register("read", pa.concat_tables([empty, *parts], promote_options="default"))
-    connection.execute("CREATE TABLE rows AS SELECT * FROM read")
-    connection.unregister("read")
+    _keep(connection, columns, parts)
     if not columns or not rows:
         raise SourceError(
             f"The files of {group.name} have no record.", where=group.glob, found=f"{unreadable} that cannot be read",
-            expected="a header and at least one record" , do="remove the files, or wait until there are some",
+            expected="a header and at least one record", do="remove the files, or wait until there are some",
         )  # fmt: skip
     with_header = sum(names is not None for names in headers.values())
     whole = len(chosen) == len(group.files) and rows < MOST_ROWS
     return Looked(group, tuple(chosen[: number + 1]), columns, held, with_header, rows, unreadable, whole)
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, columns: Mapping[str, int], parts: Sequence[pa.Table]) -> None:
+    """Make the table `rows`, in which each column is there."""
+    texts = {f"c{number}": pa.array([], pa.string()) for number in columns.values()}
+    empty = pa.table({"file": pa.array([], pa.int32())} | texts)
+    connection.register("read", pa.concat_tables([empty, *parts], promote_options="default"))
+    connection.execute("CREATE OR REPLACE TABLE rows AS SELECT * FROM read")
+    connection.unregister("read")
 
 
 def _header(root: str, file: FileInfo) -> list[str] | None:

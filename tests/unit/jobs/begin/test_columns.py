@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from jobs.begin.columns import Column
+from jobs.begin.kinds import NULLS
 from jobs.begin.source import Proposed
 
 SourceOf = Callable[[Mapping[str, str]], Proposed]
@@ -73,3 +74,9 @@ def test_times_without_a_zone_are_local(source_of: SourceOf) -> None:
     assert column(source_of, ["2024-02-29 05:06"]).local
     assert not column(source_of, ["2024-02-29 05:06Z"]).local
     assert not column(source_of, ["2024-02-29"]).local
+
+
+@pytest.mark.parametrize("text", [text for text in NULLS if text])
+def test_what_often_stands_for_no_value_is_doubtful_among_texts(source_of: SourceOf, text: str) -> None:
+    assert column(source_of, [text, "x"]).doubtful == (text,)
+    assert column(source_of, [text, "1"]).doubtful == ()
