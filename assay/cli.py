@@ -18,6 +18,7 @@ from assay.printable import printable
 from assay.redaction import redacted
 
 COMMANDS = {
+    "init": "write a first configuration for a folder of files: assay init shop --from /data/shop",
     "validate": "check the whole configuration, without Spark",
     "bronze": "land new files of every source",
     "silver": "apply the contracts to what was landed",
