@@ -52,8 +52,12 @@ class Tables:
         return f"{self.root}/{schema}/{table}"
 
     def exists(self, name: str) -> bool:
-        """Whether the table has been written at least once."""
-        return bool(DeltaTable.isDeltaTable(self.spark, self.path(name)))
+        """Whether the table has been written at least once.
+
+        The log is looked at anew: Delta's `isDeltaTable` remembers that there was none when it looked while another process
+        wrote the first version.
+        """
+        return self.version(name) >= 0
 
     def read(self, name: str, version: int | None = None) -> DataFrame:
         """The table, as of now or as of a Delta version; TableError when there is none."""
@@ -169,7 +173,7 @@ class Tables:
         nothing: Callable[[], bool] = lambda: False,
     ) -> Commit:
         """Write, and see that there is a new version with the rows that were `given`; of `nothing` Delta makes none."""
-        before = self.version(name) if self.exists(name) else -1
+        before = self.version(name)
         if before >= 0:
             check_newest(self.spark, self.path(name), before)
         write()

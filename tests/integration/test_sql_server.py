@@ -19,6 +19,8 @@ from assay.lakehouse import Lakehouse, open_lakehouse
 from tests.java import ENVIRONMENT
 
 PASSWORD = "canary-of-the-server"  # known to this test alone
+PATIENCE = 60
+"""Seconds until what comes every second has come, however busy the machine."""
 LOGIN = 'warehouse: warehouse\nsql_server: {user: analyst, password: "${ASSAY_SQL_PASSWORD}"}\n'
 
 
@@ -112,7 +114,9 @@ def test_new_rows_and_new_tables_are_seen_and_older_versions_stay(
     assert ask("select count(*) from gold.numbers") == [("4",)]
     assert ask("select count(*) from gold.numbers version as of 0") == [("3",)]
     tables.append("gold.later", spark.range(1))
+    end = time.monotonic() + PATIENCE
     while ("gold", "later", "false") not in ask("show tables in gold"):
+        assert time.monotonic() < end
         time.sleep(0.2)
     assert ask("select * from gold.later") == [("0",)]
 
@@ -191,5 +195,5 @@ def test_nobody_else_is_let_in(user: str, password: str, server: Server) -> None
 def test_sigterm_ends_it_and_leaves_nothing_behind(server: Server, ask: Ask) -> None:
     assert ask("select 1") == [("1",)]
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait() == 0
+    assert server.process.wait(PATIENCE) == 0
     assert [path.name for path in server.started_in.rglob("*")] == []
