@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from assay import __version__
+from assay.explained import first_lines
 from assay.frames import local_frame
 from assay.known import Known, Target
 from assay.lakehouse import Lakehouse
@@ -34,8 +37,10 @@ SCHEMA = f"""
     targets array<{_TARGET}>, metrics array<{_METRIC}>, notes array<string>
 """
 
+COMPACTED_EVERY = 50
+"""Versions of the ledger after which one file is made of its many. Delta's own auto-compaction, once it has found enough of
+them, makes one file of two after every commit: two jobs more for each run, which then read the ledger anew."""
 _KEPT_SMALL = {
-    "delta.autoOptimize.autoCompact": "true",
     "delta.logRetentionDuration": "interval 2 days",
     "delta.deletedFileRetentionDuration": "interval 2 days",
 }
@@ -104,6 +109,16 @@ def record(lakehouse: Lakehouse, outcome: Outcome) -> None:
     lakehouse.known[:] = [
         before.after(commit.version, added) for before in lakehouse.known if before.version == commit.version - 1
     ]
+    if commit.version % COMPACTED_EVERY == COMPACTED_EVERY - 1:
+        _compact(lakehouse)
+
+
+def _compact(lakehouse: Lakehouse) -> None:
+    """Make one file of the ledger's many. A run that is on record is done, whatever becomes of this."""
+    try:
+        lakehouse.tables.compact(RUNS)
+    except (Py4JJavaError, PySparkException) as error:
+        logger.warning("the ledger's files stay as many as they are: %s", first_lines(error))
 
 
 def runs(lakehouse: Lakehouse) -> DataFrame:

@@ -138,6 +138,10 @@ class Tables:
         writer.option("txnAppId", application).option("txnVersion", number).save(self.path(name))
         return self._committed(name, before, given) is not None
 
+    def compact(self, name: str) -> None:
+        """Make few files of many small ones; the rows stay as they are."""
+        DeltaTable.forPath(self.spark, self.path(name)).optimize().executeCompaction()
+
     def delete(self, name: str, *, slice_of: Mapping[str, Sequence[object]]) -> None:
         """Remove some partitions; a commit that only changes the log. They are gone afterwards, or it is an error."""
         DeltaTable.forPath(self.spark, self.path(name)).delete(where_in(slice_of))

