@@ -51,11 +51,11 @@ class Range:
 
 def state_of(spark: SparkSession, path: str) -> State | None:
     """A table as it is now; None where there is none."""
+    where = java_class(spark, "org.apache.hadoop.fs.Path")(path)
+    # A table, or another one, may have come to the path since this process looked.
+    java_class(spark, "org.apache.spark.sql.delta.DeltaLog").invalidateCache(spark._jsparkSession, where)
     if not DeltaTable.isDeltaTable(spark, path):
         return None
-    where = java_class(spark, "org.apache.hadoop.fs.Path")(path)
-    # Another table may have come to the path since this process looked.
-    java_class(spark, "org.apache.spark.sql.delta.DeltaLog").invalidateCache(spark._jsparkSession, where)
     nothing = no_option(spark)
     snapshot = delta_log(spark, path).update(False, nothing, nothing)
     return State(str(snapshot.metadata().id()), int(snapshot.version()))

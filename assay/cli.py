@@ -18,6 +18,7 @@ from assay.printable import printable
 from assay.redaction import redacted
 
 COMMANDS = {
+    "init": "write a first configuration for a folder of files: assay init shop --from /data/shop",
     "validate": "check the whole configuration, without Spark",
     "bronze": "land new files of every source",
     "silver": "apply the contracts to what was landed",
@@ -42,14 +43,21 @@ COMMANDS = {
     "metrics": "a night's numbers for Prometheus: assay metrics --as-of <night>, assay metrics --serve 9464",
     "audit": "whether past inputs read the same today, and told no future: assay audit replay, assay audit leaks",
     "catalog": "what every feature is, since when there is one, and what its values are",
+    "trace": "what a table was made of, back to the files, and what was made of it: assay trace gold.late_arrival_predictions",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",
     "sql": 'ask the tables: assay sql "select …"; without a query, a shell',
+    "sql-server": "serve the tables to tools that speak JDBC or ODBC, to read, until ended",
     "contract": "write what the contracts generate: assay contract docs, assay contract dbt",
     "schema": "write the JSON Schemas of the configuration files",
     "completion": "print what makes the shell complete commands and options: assay completion bash",
     "doctor": "whether this machine has what assay needs, and what to do where it has not",
 }
-"""Subcommand -> what it does; each is a module in `jobs`."""
+"""Subcommand -> what it does."""
+
+
+def job_of(command: str) -> Any:
+    """The module in `jobs` whose `main` a command is."""
+    return importlib.import_module(f"jobs.{command.replace('-', '_')}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] not in COMMANDS:
         print(f"assay: unknown command {words[0]!r}; {nearest(words[0], COMMANDS)}", file=sys.stderr)
         return 2
-    return run(importlib.import_module(f"jobs.{words[0]}").main, words[1:])
+    return run(job_of(words[0]).main, words[1:])
 
 
 def run(command: Callable[[Sequence[str]], int | None], arguments: Sequence[str] | None = None) -> int:

@@ -7,13 +7,23 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Input:
+    """What something was made of: a version of a table or, as `models:/name`, of a model."""
+
+    table: str
+    version: int
+
+
+@dataclass(frozen=True)
 class Target:
-    """One output of a run: what was made, under which key, and the table version that holds it."""
+    """One output of a run: what was made, under which key, the table version that holds it, and what it was made of."""
 
     target: str
     key: str
     table: str
     version: int
+    inputs: tuple[Input, ...] = ()
+    """In the ledger; a process that reads it leaves them there."""
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,17 @@ import json
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from assay import __version__
+from assay.explained import first_lines
 from assay.frames import local_frame
 from assay.known import Known, Target
 from assay.lakehouse import Lakehouse
@@ -25,7 +28,8 @@ FILES = "ops.files"
 """What was delivered and what became of it, a row per file or landing; bronze writes it."""
 GATES = "ops.gates"
 """What each gate said of each training, a row per gate; model writes it."""
-_TARGET = "struct<target: string, key: string, table: string, version: bigint>"
+_INPUTS = "array<struct<table: string, version: bigint>>"
+_TARGET = f"struct<target: string, key: string, table: string, version: bigint, inputs: {_INPUTS}>"
 _METRIC = "struct<target: string, batch: int, metric: string, label: string, value: double>"
 SCHEMA = f"""
     run_id string, lakehouse string, stage string, as_of timestamp, status string,
@@ -33,8 +37,10 @@ SCHEMA = f"""
     targets array<{_TARGET}>, metrics array<{_METRIC}>, notes array<string>
 """
 
+COMPACTED_EVERY = 50
+"""Versions of the ledger after which one file is made of its many. Delta's own auto-compaction, once it has found enough of
+them, makes one file of two after every commit: two jobs more for each run, which then read the ledger anew."""
 _KEPT_SMALL = {
-    "delta.autoOptimize.autoCompact": "true",
     "delta.logRetentionDuration": "interval 2 days",
     "delta.deletedFileRetentionDuration": "interval 2 days",
 }
@@ -98,11 +104,21 @@ def record(lakehouse: Lakehouse, outcome: Outcome) -> None:
         for each in outcomes
     ]
     lakehouse.tables.create(RUNS, T.StructType.fromDDL(SCHEMA), **_KEPT_SMALL)
-    commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))
-    added = [(each.stage, each.as_of, made) for each in outcomes for made in each.targets]
+    commit = lakehouse.tables.append(RUNS, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1), evolve=True)
+    added = [(each.stage, each.as_of, replace(made, inputs=())) for each in outcomes for made in each.targets]
     lakehouse.known[:] = [
         before.after(commit.version, added) for before in lakehouse.known if before.version == commit.version - 1
     ]
+    if commit.version % COMPACTED_EVERY == COMPACTED_EVERY - 1:
+        _compact(lakehouse)
+
+
+def _compact(lakehouse: Lakehouse) -> None:
+    """Make one file of the ledger's many. A run that is on record is done, whatever becomes of this."""
+    try:
+        lakehouse.tables.compact(RUNS)
+    except (Py4JJavaError, PySparkException) as error:
+        logger.warning("the ledger's files stay as many as they are: %s", first_lines(error))
 
 
 def runs(lakehouse: Lakehouse) -> DataFrame:
@@ -138,11 +154,12 @@ def known(lakehouse: Lakehouse, as_ofs: Sequence[datetime]) -> Known:
 
 
 def _read(lakehouse: Lakehouse, version: int, first: datetime) -> Known:
+    made = F.struct(*(f"target.{name}" for name in ("target", "key", "table", "version")))
     of_range = F.when(F.col("as_of") >= F.lit(first), F.struct("stage", "as_of", "made"))
     rows = (
         lakehouse.tables.read(RUNS, version)
-        .select("stage", "as_of", "started_at", F.posexplode("targets").alias("place", "made"))
-        .select("stage", "as_of", "started_at", "place", "made", "made.table", "made.version")
+        .select("stage", "as_of", "started_at", F.posexplode("targets").alias("place", "target"))
+        .select("stage", "as_of", "started_at", "place", "target.table", "target.version", made.alias("made"))
         .groupBy("table")
         .agg(
             F.max_by("made", F.struct("version", "started_at", "place")).alias("newest"),

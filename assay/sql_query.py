@@ -51,7 +51,7 @@ _KINDS = KINDS | frozenset({
 })  # fmt: skip
 """What the expressions of a query may be made of, as Spark's parser names it."""
 
-_STEPS = frozenset({
+STEPS = frozenset({
     "Aggregate", "Distinct", "Except", "Filter", "Generate", "GlobalLimit", "Intersect", "Join", "LateralJoin",
     "LocalLimit", "LocalRelation", "Offset", "OneRowRelation", "Pivot", "Project", "Sort", "SubqueryAlias", "Union",
     "Unpivot", "UnresolvedHaving", "UnresolvedHint", "UnresolvedInlineTable", "UnresolvedQualify",
@@ -79,6 +79,20 @@ def query(spark: SparkSession, text: str, tables: Iterable[str]) -> DataFrame:
     return spark.sql(text)
 
 
+def tables_of(text: str) -> frozenset[str]:
+    """The tables that an allowed query reads, in small letters; names of its own `with` are among them."""
+    found: set[str] = set()
+
+    def look(node: Any) -> None:
+        if node.nodeName() == "UnresolvedRelation":
+            found.add(dotted(node.multipartIdentifier()).lower())
+        for below in _below(node):
+            look(below)
+
+    look(parser().parsePlan(text))
+    return frozenset(found)
+
+
 def aggregate_expression(text: str, columns: Iterable[str]) -> Column:
     """A SQL expression that makes one value of many rows, as a column.
 
@@ -96,7 +110,7 @@ def aggregate_expression(text: str, columns: Iterable[str]) -> Column:
 def _check(tree: Any, text: str, tables: set[str]) -> None:
     """Raise unless a query is allowed; what `with` names may be read below it."""
     kind = str(tree.nodeName())
-    if kind not in _KINDS | _STEPS:
+    if kind not in _KINDS | STEPS:
         raise NotAllowedError(f"{kind} in {' '.join(text.split())}"[:200], "a select over " + ", ".join(sorted(tables)))
     check_node(tree, kind, text, _FUNCTIONS)
     if kind == "UnresolvedWith":
@@ -106,12 +120,15 @@ def _check(tree: Any, text: str, tables: set[str]) -> None:
         raise NotAllowedError(f"the table {name}", nearest(name, tables))
     if kind == "UnresolvedGenerator" and (called := str(tree.name().funcName()).lower()) not in _FUNCTIONS:
         raise NotAllowedError(f"the function {called}", nearest_function(called, _FUNCTIONS))
-    for node in (
-        *_all(tree.children()),
-        *_all(tree.innerChildren()),
-        *(_all(tree.expressions()) if kind in _STEPS else ()),
-    ):
+    for node in _below(tree):
         _check(node, text, tables)
+
+
+def _below(tree: Any) -> Iterator[Any]:
+    yield from _all(tree.children())
+    yield from _all(tree.innerChildren())
+    if str(tree.nodeName()) in STEPS:
+        yield from _all(tree.expressions())
 
 
 def _all(found: Any) -> Iterator[Any]:

@@ -52,8 +52,12 @@ class Tables:
         return f"{self.root}/{schema}/{table}"
 
     def exists(self, name: str) -> bool:
-        """Whether the table has been written at least once."""
-        return bool(DeltaTable.isDeltaTable(self.spark, self.path(name)))
+        """Whether the table has been written at least once.
+
+        The log is looked at anew: Delta's `isDeltaTable` remembers that there was none when it looked while another process
+        wrote the first version.
+        """
+        return self.version(name) >= 0
 
     def read(self, name: str, version: int | None = None) -> DataFrame:
         """The table, as of now or as of a Delta version; TableError when there is none."""
@@ -134,6 +138,10 @@ class Tables:
         writer.option("txnAppId", application).option("txnVersion", number).save(self.path(name))
         return self._committed(name, before, given) is not None
 
+    def compact(self, name: str) -> None:
+        """Make few files of many small ones; the rows stay as they are."""
+        DeltaTable.forPath(self.spark, self.path(name)).optimize().executeCompaction()
+
     def delete(self, name: str, *, slice_of: Mapping[str, Sequence[object]]) -> None:
         """Remove some partitions; a commit that only changes the log. They are gone afterwards, or it is an error."""
         DeltaTable.forPath(self.spark, self.path(name)).delete(where_in(slice_of))
@@ -169,7 +177,7 @@ class Tables:
         nothing: Callable[[], bool] = lambda: False,
     ) -> Commit:
         """Write, and see that there is a new version with the rows that were `given`; of `nothing` Delta makes none."""
-        before = self.version(name) if self.exists(name) else -1
+        before = self.version(name)
         if before >= 0:
             check_newest(self.spark, self.path(name), before)
         write()

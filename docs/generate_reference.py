@@ -72,7 +72,7 @@ def page() -> str:
 
 
 def _commands() -> Iterator[str]:
-    yield "## Commands\n\nEach is also a file for Spark: `spark-submit jobs/<command>.py` with the same options.\n"
+    yield "## Commands\n\nEach is also a file for Spark: `spark-submit jobs/<command>.py` (`sql_server.py` of `sql-server`) with the same options.\n"
     shared = {action.dest: action for action in parser_of("validate")._actions if action.dest != "help"}  # noqa: SLF001
     yield "Every command takes:\n\n" + _table(("option", "meaning"), map(_option, shared.values()))
     for name, text in COMMANDS.items():

@@ -14,14 +14,14 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import FeatureTable, Model
 from assay.errors import FeatureError
-from assay.known import Target
+from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
 from gold import recipe
 from gold.definitions import built_by, definition_key, recorded, written
 from gold.retrieval import retrieve
-from gold.spine import spine_of
+from gold.spine import Spine, sources_of, spine_of
 
 FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""
@@ -62,6 +62,7 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept) 
     spine = spine.where(F.col("as_of").isin(built))
     outcome.notes.append(f"{model.name}: rows of {len(built)} nights, those whose features were built")
     kept = [table for table in _with_keys(kept, spine) if lakehouse.tables.exists(f"gold.{table.name}")]
+    inputs = _inputs(lakehouse, model, "train", kept)
     table, made_from = f"gold.{model.name}_training", recipe.recipe(lakehouse, model, outcome.as_of, built, kept)
     with _held(spine) as held:
         rows = retrieve(lakehouse, model, held, kept).withColumns({"training_as_of": F.lit(outcome.as_of)})
@@ -81,7 +82,8 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept) 
     found = recipe.content_hash(written)
     recipe.write(lakehouse, model, outcome, commit, found, made_from)
     outcome.measure(model.name, rows=commit.rows)
-    outcome.targets.append(Target(model.name, _key("training_set", model, outcome.as_of), table, commit.version))
+    key = _key("training_set", model, outcome.as_of)
+    outcome.targets.append(Target(model.name, key, table, commit.version, inputs))
 
 
 def nights_built(lakehouse: Lakehouse, model: Model, first: datetime, last: datetime) -> list[datetime]:
@@ -112,6 +114,7 @@ def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept, *
             {name: by.version for name in looked_up if (by := built_by(known, built[name]))}, "int"
         ),
     }
+    inputs = _inputs(lakehouse, model, "score", kept)
     with _held(spine) as held:
         rows = retrieve(lakehouse, model, held, kept).withColumns(about)
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
@@ -119,7 +122,16 @@ def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept, *
     if commit.rows == 0:
         outcome.notes.append(f"{model.name}: the spine has no row for this night, there is nothing to score")
     outcome.measure(model.name, rows=commit.rows)
-    outcome.targets.append(Target(model.name, key, table, commit.version))
+    outcome.targets.append(Target(model.name, key, table, commit.version, inputs))
+
+
+def _inputs(lakehouse: Lakehouse, model: Model, which: Spine, kept: Kept) -> tuple[Input, ...]:
+    """What a set is made of: the histories that the spine's query reads, and the feature tables."""
+    names = [
+        *(f"silver.{name}__history" for name in sources_of(lakehouse, model, which)),
+        *(f"gold.{name}" for name in (*model.features, *(table.name for table in kept))),
+    ]
+    return tuple(Input(name, lakehouse.tables.version(name)) for name in names)
 
 
 def _built(lakehouse: Lakehouse, model: Model, as_of: datetime) -> dict[str, Target]:

@@ -133,7 +133,8 @@ def _runs(lakehouse: Lakehouse, as_of: datetime) -> list[dict[str, Any]]:
     rows = (
         ledger.runs(lakehouse)
         .where((F.col("stage") == "features") & F.col("as_of").between(F.lit(as_of - TTL), F.lit(as_of)))
-        .select("run_id", "as_of", F.inline("targets").alias("target", "key", "table", "version"))
+        .select("run_id", "as_of", F.explode("targets").alias("made"))
+        .select("run_id", "as_of", "made.target", "made.key", "made.table", "made.version")
         .collect()
     )
     return [{name: aware(value) for name, value in row.asDict().items()} for row in rows]

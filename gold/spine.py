@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import Literal
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -11,16 +12,26 @@ from assay.config import Model
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse
 from assay.sql_expression import NotAllowedError
-from assay.sql_query import query
+from assay.sql_query import query, tables_of
 from assay.tables import literal, quoted
 
 _AS_OF = re.compile(r":as_of\b")
 """Put in by us: Delta's SQL parser loses the parameters of Spark 4.2's `sql(query, args)`."""
 
 
-def spine_of(lakehouse: Lakehouse, model: Model, which: str, as_of: datetime) -> DataFrame:
+Spine = Literal["train", "score"]
+"""The model's queries."""
+
+
+def sources_of(lakehouse: Lakehouse, model: Model, which: Spine) -> list[str]:
+    """The sources that one of the model's queries reads."""
+    read = tables_of(_AS_OF.sub("NULL", getattr(model.spine, which)))
+    return [name for name in lakehouse.config.sources if name.lower() in read]
+
+
+def spine_of(lakehouse: Lakehouse, model: Model, which: Spine, as_of: datetime) -> DataFrame:
     """The rows of one of the model's queries over silver as of the run."""
-    text = model.spine.train if which == "train" else model.spine.score
+    text: str = getattr(model.spine, which)
     names = [name for name in lakehouse.config.sources if lakehouse.tables.exists(f"silver.{name}__history")]
     for name in names:
         as_known(lakehouse.tables.read(f"silver.{name}__history"), as_of).createOrReplaceTempView(name)

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import FeatureTable
 from assay.errors import TableError
-from assay.known import Target
+from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.session import compiled
@@ -69,7 +69,7 @@ def _build_all(
         side_by_side(
             lakehouse,
             lambda each: _build(
-                lakehouse, each.table, events[each.table.source], [outcomes[night] for night in each.build]
+                lakehouse, each.table, *events[each.table.source], [outcomes[night] for night in each.build]
             ),
             to_build,
         )
@@ -89,8 +89,10 @@ def _take_over(lakehouse: Lakehouse, as_of: datetime, decided: Sequence[Decision
     for each in decided:
         for night in each.take:
             outcomes.setdefault(night, Outcome("features", night))
-        rows = lakehouse.tables.read(f"gold.{each.of}").where(F.col("event_timestamp").isin(list(each.take)))
-        _write(lakehouse, each.table, rows, [outcomes[night] for night in each.take])
+        made_of = Input(f"gold.{each.of}", lakehouse.tables.version(f"gold.{each.of}"))
+        rows = lakehouse.tables.read(made_of.table, made_of.version)
+        rows = rows.where(F.col("event_timestamp").isin(list(each.take)))
+        _write(lakehouse, each.table, rows, made_of, [outcomes[night] for night in each.take])
         outcome.notes.append(f"{each.table.name}: {len(each.take)} nights taken over from {each.of}")
     outcome.others += [other for other in outcomes.values() if other is not outcome]
     outcome.ended_at = datetime.now(UTC)
@@ -100,16 +102,18 @@ def _take_over(lakehouse: Lakehouse, as_of: datetime, decided: Sequence[Decision
 @contextmanager
 def _events(
     lakehouse: Lakehouse, tables: Sequence[FeatureTable], as_ofs: Sequence[datetime]
-) -> Iterator[dict[str, DataFrame]]:
-    """Source -> its history; what several tables need of it is read once, and held in memory and on disk."""
+) -> Iterator[dict[str, tuple[DataFrame, Input]]]:
+    """Source -> its history, and of which version; what several tables need is read once, and held in memory and on disk."""
     found, held = {}, []
     for name in dict.fromkeys(table.source for table in tables):
         mine = [table for table in tables if table.source == name]
-        history = lakehouse.tables.read(f"silver.{name}__history")
+        version = lakehouse.tables.version(f"silver.{name}__history")
+        made_of = Input(f"silver.{name}__history", version)
+        history = lakehouse.tables.read(made_of.table, version)
         if len(mine) > 1:
             history = needed(history, mine, lakehouse.config.sources[name].event_time, as_ofs).persist()
             held.append(history)
-        found[name] = history
+        found[name] = history, made_of
     try:
         yield found
     finally:
@@ -117,13 +121,18 @@ def _events(
             history.unpersist()
 
 
-def _build(lakehouse: Lakehouse, table: FeatureTable, history: DataFrame, outcomes: Sequence[Outcome]) -> None:
+def _build(
+    lakehouse: Lakehouse, table: FeatureTable, history: DataFrame, made_of: Input, outcomes: Sequence[Outcome]
+) -> None:
     source = lakehouse.config.sources[table.source]
     features = compute(history, table, source.event_time, [outcome.as_of for outcome in outcomes])
-    _write(lakehouse, table, features.withColumns({"created_timestamp": F.lit(datetime.now(UTC))}), outcomes)
+    features = features.withColumns({"created_timestamp": F.lit(datetime.now(UTC))})
+    _write(lakehouse, table, features, made_of, outcomes)
 
 
-def _write(lakehouse: Lakehouse, table: FeatureTable, features: DataFrame, outcomes: Sequence[Outcome]) -> None:
+def _write(
+    lakehouse: Lakehouse, table: FeatureTable, features: DataFrame, made_of: Input, outcomes: Sequence[Outcome]
+) -> None:
     """Replace the slices of some nights by rows of features, and say so in their outcomes."""
     name, key, as_ofs = f"gold.{table.name}", definition_key(table), [outcome.as_of for outcome in outcomes]
     columns = [column.name for column in table.output]
@@ -142,7 +151,7 @@ def _write(lakehouse: Lakehouse, table: FeatureTable, features: DataFrame, outco
         )  # fmt: skip
     for outcome in outcomes:
         outcome.measure(table.name, rows=rows.get(outcome.as_of, 0))
-        outcome.targets.append(Target(table.name, key, name, commit.version))
+        outcome.targets.append(Target(table.name, key, name, commit.version, (made_of,)))
 
 
 def _rows_per_night(lakehouse: Lakehouse, name: str, as_ofs: Sequence[datetime]) -> dict[datetime, int]:

@@ -7,12 +7,11 @@ if __name__ == "__main__":
 
 
 import argparse
-import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from unittest.mock import patch
 
-from assay.cli import COMMANDS, parser, run
+from assay.cli import COMMANDS, job_of, parser, run
 
 Options = Mapping[str, Sequence[argparse.Action]]
 """Command -> what it takes."""
@@ -40,10 +39,10 @@ def parser_of(command: str) -> argparse.ArgumentParser:
 
     with patch.object(argparse.ArgumentParser, "parse_args", stop):
         try:
-            importlib.import_module(f"jobs.{command}").main([])
+            job_of(command).main([])
         except _Built as built:
             return built.made
-    raise AssertionError(f"jobs/{command}.py parses no arguments")
+    raise AssertionError(f"assay {command} parses no arguments")
 
 
 def _bash(options: Options) -> str:

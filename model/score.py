@@ -15,7 +15,7 @@ from assay import ledger
 from assay.config import Model
 from assay.errors import AssayError, ModelError
 from assay.frames import only_row
-from assay.known import Target
+from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.session import compiled
@@ -132,7 +132,8 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
     commit = write(lakehouse.tables, model, scored, told, asked=given["rows"], slice_of=slice_of, empty=empty)
     outcome.measure(model.name, rows=commit.rows, version=scorer.version)
-    outcome.targets.append(Target(model.name, key, table, commit.version))
+    made_of = (Input(source, version), Input(f"models:/{model.name}", scorer.version))
+    outcome.targets.append(Target(model.name, key, table, commit.version, made_of))
 
 
 def write(

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from assay import __version__
 from assay.config import Model
 from assay.frames import held
-from assay.known import Target
+from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Metric, Outcome, key_of
 from assay.stages import run_stage
@@ -96,7 +96,8 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     trainings.write(lakehouse, model, training)
     publish(lakehouse, model, registered.mlflow_run, training)
     settle(lakehouse, model, registered.version)  # last: no version has a role whose gates are not on record
-    outcome.targets.append(Target(model.name, key, f"models:/{model.name}", registered.version))
+    made_of_set = () if version is None else (Input(table, version),)
+    outcome.targets.append(Target(model.name, key, f"models:/{model.name}", registered.version, made_of_set))
     _tell(model, training, outcome)
 
 

@@ -6,7 +6,7 @@ All writes of a batch can be repeated: after a crash the same batch is done agai
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from assay.config.related import waves
 from assay.config.version import contract_version
 from assay.errors import TableError
 from assay.frames import held
+from assay.known import Input
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage, side_by_side
@@ -108,9 +109,10 @@ def publish(lakehouse: Lakehouse, found: Sequence[expectations.BatchResult]) -> 
 
 def _clean(lakehouse: Lakehouse, source: Source, landed: Landed, gate: Gate, outcome: Outcome) -> Cleaned:
     batch = landed.batch
-    bronze = lakehouse.tables.read(f"bronze.{source.name}").where(F.col("batch") == batch)
-    bronze = _with_declared_columns(bronze, source)
-    checked, checks = check_batch(bronze, source, lakehouse.time_zone, _histories(lakehouse, source))
+    landing, others = f"bronze.{source.name}", _histories(lakehouse, source)
+    made_of = tuple(Input(name, lakehouse.tables.version(name)) for name in (landing, *map(history_of, others)))
+    bronze = _with_declared_columns(lakehouse.tables.read(landing).where(F.col("batch") == batch), source)
+    checked, checks = check_batch(bronze, source, lakehouse.time_zone, others)
     check_evaluated(source, batch, checks)
     with held(checked) as judged:
         counts = count(judged, source)
@@ -132,7 +134,7 @@ def _clean(lakehouse: Lakehouse, source: Source, landed: Landed, gate: Gate, out
             expected=f"{counts.rows} landed",
             do="report this as a defect of assay, with the batch's files",
         )
-    outcome.targets += targets
+    outcome.targets += [replace(target, inputs=made_of) for target in targets]
     outcome.measure(
         source.name, batch, landed=counts.rows, accepted=fates.version, quarantined=counts.rejected,
         duplicates=fates.no_version, unchanged=fates.unchanged, superseded=fates.superseded, flagged=counts.flagged,

@@ -52,6 +52,16 @@ class Metrics(Config):
     `assay metrics --serve` does: `/var/lib/node_exporter/assay_flights.prom`. None by default."""
 
 
+class SqlServer(Config):
+    """Who may ask the tables by JDBC or ODBC while `assay sql-server` runs."""
+
+    user: Annotated[str, Field(min_length=1)]
+    """The name to connect with; every tool may use the same."""
+
+    password: Annotated[SecretStr, Field(min_length=8)]
+    """`"${ASSAY_SQL_PASSWORD}"`, of 8 characters at least: from an environment variable, never written here."""
+
+
 class Environment(Document):
     """Where a lakehouse runs. `${NAME}` in any text is replaced by the environment variable."""
 
@@ -81,3 +91,6 @@ class Environment(Document):
 
     metrics: Metrics = Field(default=Metrics())
     """Numbers of the last night, for Prometheus."""
+
+    sql_server: SqlServer | None = None
+    """Who may ask the tables by JDBC or ODBC; nobody by default, and there is no server then."""

@@ -4,22 +4,30 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
+from delta.tables import DeltaTable
 
 from assay import ledger
-from assay.known import Target
+from assay.errors import TableError
+from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import RUNS, Outcome, known, record
+from assay.lineage import read
 
 FIRST = datetime(2013, 3, 1, tzinfo=UTC)
-COMPACTED_AT = "spark.databricks.delta.autoCompact.minNumFiles"
 
 
 def night(lakehouse: Lakehouse, number: int) -> Outcome:
     """A stage's outcome on record."""
-    outcome = Outcome("features", FIRST + timedelta(days=number), status="done")
+    outcome = Outcome("features", FIRST + timedelta(days=number), status="done", ended_at=FIRST)
     outcome.targets.append(Target("delays", f"key {number}", "gold.delays", number))
     record(lakehouse, outcome)
     return outcome
+
+
+def operations_of(lakehouse: Lakehouse) -> list[str]:
+    """What the commits of the ledger did."""
+    history = DeltaTable.forPath(lakehouse.spark, lakehouse.tables.path(RUNS)).history()
+    return [row["operation"] for row in history.select("operation").collect()]
 
 
 class Readings(Protocol):
@@ -28,19 +36,38 @@ class Readings(Protocol):
     lakehouse: Lakehouse
 
 
-def test_the_files_of_the_ledger_do_not_grow_with_the_nights(readings: Readings) -> None:
+def test_the_files_of_the_ledger_do_not_grow_with_the_nights(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lakehouse = readings.lakehouse
-    lakehouse.spark.conf.set(COMPACTED_AT, "5")
-    try:
-        done = [night(lakehouse, number) for number in range(12)]
-    finally:
-        lakehouse.spark.conf.unset(COMPACTED_AT)
+    monkeypatch.setattr(ledger, "COMPACTED_EVERY", 5)
+    done = [night(lakehouse, number) for number in range(12)]
     runs = lakehouse.tables.read(RUNS)
     assert len(runs.inputFiles()) <= 6
+    assert operations_of(lakehouse).count("OPTIMIZE") == 3  # and not after every commit
     assert {row["run_id"] for row in runs.select("run_id").collect()} == {outcome.run_id for outcome in done}
     lakehouse.known.clear()
     assert len(known(lakehouse, [FIRST]).done) == 12
     assert known(lakehouse, [FIRST]).writes == {"gold.delays": 12}
+
+
+def test_a_ledger_of_an_older_release_is_gone_on_with(readings: Readings) -> None:
+    lakehouse = readings.lakehouse
+    made = night(lakehouse, 0)
+    older = [field for field in lakehouse.tables.read(RUNS).schema.fields if field.name != "targets"]
+    targets = "transform(targets, each -> struct(each.target, each.key, each.table, each.version)) AS targets"
+    rows = lakehouse.tables.read(RUNS).selectExpr(*(field.name for field in older), targets)
+    rows.write.format("delta").mode("overwrite").option("overwriteSchema", True).save(lakehouse.tables.path(RUNS))
+    lakehouse.known.clear()
+    with pytest.raises(TableError, match="No run has written down what it read"):
+        read(lakehouse)
+    later = Outcome("score", FIRST + timedelta(days=1), status="done", ended_at=FIRST)
+    later.targets.append(Target("late", "key", "gold.scores", 1, (Input("gold.delays", 0),)))
+    record(lakehouse, later)
+    assert [(run.run_id, run.made[0].inputs) for run in sorted(read(lakehouse).runs, key=lambda run: run.as_of)] == [
+        (made.run_id, ()),
+        (later.run_id, (Input("gold.delays", 0),)),
+    ]
 
 
 def test_a_process_that_does_night_after_night_reads_the_ledger_once(

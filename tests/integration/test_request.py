@@ -13,7 +13,7 @@ import silver.stage
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse, open_lakehouse
 from gold.retrieval import retrieve
-from gold.spine import spine_of
+from gold.spine import Spine, spine_of
 from gold.store import feature_store
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
@@ -64,7 +64,7 @@ def lakehouse(new_readings: Callable[[str], Readings]) -> Lakehouse:
     return opened
 
 
-def spine(lakehouse: Lakehouse, which: str) -> DataFrame:
+def spine(lakehouse: Lakehouse, which: Spine) -> DataFrame:
     return spine_of(lakehouse, lakehouse.config.models["warm"], which, NIGHT)
 
 

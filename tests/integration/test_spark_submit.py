@@ -42,6 +42,7 @@ JOBS: dict[str, tuple[list[str], list[str]]] = {
     "models": ([], ["late_arrival: ", "champion"]),
     "status": ([], ["Nothing is running.", "The last complete night is 2013-02-14 00:00 UTC."]),
     "runs": (["--stage", "train"], ["2013-02-13", "done"]),
+    "trace": (["gold.late_arrival_predictions", *NIGHT], ["by score of 2013-02-14", "models:/late_arrival version "]),
     "completion": (["bash"], ["complete -o default -F _assay assay"]),
     "doctor": ([], ["ok    java ", "ok    mlflow "]),
     "sql": (
@@ -61,12 +62,14 @@ END = """
 if __name__ == "__main__":
     raise SystemExit(run(main))
 """
-SUBMITTED = ("train", "score", "nightly", "sql", "status")
+SUBMITTED = ("train", "nightly", "sql", "status")
 """Those that are given to `spark-submit`. The others begin alike (`test_every_job_begins_and_ends_alike`), and are called."""
 REFUSED: dict[str, tuple[list[str], str]] = {
+    "init": (["flights", "--from", "."], "assay: There is a configuration of this name."),
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
     "alerts": (NIGHT, "assay: This environment names no channel."),
     "metrics": (NIGHT, "assay: This environment names no file for metrics."),
+    "sql_server": ([], "assay: This environment names no user of the SQL server."),
     "explain": (["late_arival", "UA", *NIGHT], "assay: There is no model late_arival."),
     "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
     "promote": (["late_arival", "--why", "better"], "did you mean 'late_arrival'?"),
@@ -158,7 +161,7 @@ def test_a_job_runs(
 ) -> None:
     arguments, printed = JOBS[job]
     given = [argument.format(folder=tmp_path) for argument in arguments]
-    assert main([job, "--conf-dir", str(conf_dir), *given]) == 0
+    assert main([job.replace("_", "-"), "--conf-dir", str(conf_dir), *given]) == 0
     told = capfd.readouterr().out
     assert [text for text in printed if text not in told] == [], told
     if "{folder}" in "".join(arguments):
@@ -170,7 +173,7 @@ def test_an_error_of_a_job_is_told_on_a_few_lines_with_its_exit_code(
     job: str, conf_dir: Path, new_process: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     arguments, said = REFUSED[job]
-    assert main([job, "--conf-dir", str(conf_dir), *arguments]) == 2
+    assert main([job.replace("_", "-"), "--conf-dir", str(conf_dir), *arguments]) == 2
     told = "".join(capfd.readouterr())
     assert said in told
     assert "Traceback" not in told

@@ -48,7 +48,7 @@ def test_help_lists_commands_and_exit_codes(words: Sequence[str], capsys: pytest
 
 
 def test_every_command_is_a_job() -> None:
-    assert [name for name in cli.COMMANDS if find_spec(f"jobs.{name}") is None] == []
+    assert [name for name in cli.COMMANDS if find_spec(f"jobs.{name.replace('-', '_')}") is None] == []
 
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

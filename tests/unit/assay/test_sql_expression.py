@@ -8,7 +8,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from assay.sql_expression import FUNCTIONS, NotAllowedError, parser, row_expression
-from assay.sql_query import AGGREGATES, NESTED, WINDOWS, _check, aggregate_expression, query
+from assay.sql_query import AGGREGATES, NESTED, WINDOWS, _check, aggregate_expression, query, tables_of
 from silver.transform import register_functions
 
 COLUMNS = ("a", "b", "day", "at", "text")
@@ -182,6 +182,20 @@ def test_query_refuses_all_else(spark: SparkSession, tables: list[str], text: st
         query(spark, text, tables)
     assert caught.value.found.startswith(found)
     assert set(tables) < {row["tableName"] for row in spark.sql("show tables").collect()}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("select 1", set()),
+        ("select * from Trips t join weather w on t.at = w.at", {"trips", "weather"}),
+        ("with late as (select * from trips) select * from late where at in (select at from weather)",
+         {"late", "trips", "weather"}),
+        ("select (select max(at) from weather) as newest from trips where note = 'planes'", {"trips", "weather"}),
+    ],
+)  # fmt: skip
+def test_the_tables_of_a_query_are_those_that_it_reads(spark: SparkSession, text: str, found: set[str]) -> None:
+    assert tables_of(text) == found
 
 
 def test_the_flights_say_nothing_that_is_not_allowed(spark: SparkSession) -> None:

@@ -9,7 +9,7 @@ from shutil import copytree
 
 import pytest
 
-from assay.cli import COMMANDS
+from assay.cli import COMMANDS, main
 from assay.config import LakehouseConfig, load_lakehouse
 from assay.config.origins import Files
 from docs.generate_reference import PAGE, page
@@ -20,7 +20,7 @@ from model.gates import check_gates
 ROOT = Path(__file__).parents[3]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-EXAMPLES = ("conf/parcels/", "conf/env/cluster.yml")
+EXAMPLES = ("conf/parcels/", "conf/env/cluster.yml", "conf/shop", "conf/env/shop.yml")
 """Files that a reader makes."""
 
 every_page = pytest.mark.parametrize("doc", DOCS, ids=lambda doc: doc.relative_to(ROOT).as_posix())
@@ -180,6 +180,19 @@ def test_the_tutorial_s_feeds_have_the_columns_of_its_contracts(
         if isinstance(source.come_from, Files)
     }
     assert found == {name: {",".join(source.columns)} for name, source in config.sources.items()}
+
+
+def test_the_tutorial_s_files_are_enough_for_a_proposal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tutorial_lakehouse(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path("make_parcels.py")
+    (words,) = (words for words in programs(TUTORIAL) if words[:2] == ["assay", "init"])
+    assert main([*words[1:], "--conf-dir", "conf/parcels"]) == 0
+    config = load_lakehouse(tmp_path / "conf" / words[2])
+    assert (set(config.sources), set(config.features), set(config.models)) == (
+        {"parcels", "deliveries"}, {"courier_deliveries"}, {"minutes_late"},
+    )  # fmt: skip
+    assert {source.key for source in config.sources.values()} == {("parcel_id",)}
 
 
 @every_page

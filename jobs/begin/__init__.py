@@ -1,0 +1,1 @@
+"""A first configuration for files that nobody has described yet: look at them, propose, write."""
