@@ -1,17 +1,18 @@
-"""Trees fitted in this process, from the training set's rows in Parquet files, a batch of them in memory at a time."""
+"""Trees fitted in this process, from the training set's rows in Arrow files, a batch of them in memory at a time."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -95,9 +96,27 @@ def _write(rows: DataFrame, model: Model, inputs: Inputs, folder: Path, *, in_th
         place = F.floor((F.col("order.o0").cast("double") / 2.0**64 + 0.5) * count)
         dealt = rows.repartitionById(count, F.least(place, F.lit(count - 1)).cast("int"))
         found = dealt.sortWithinPartitions(*in_order(dealt)).select(*names)
-    plain = {"compression": "uncompressed", "parquet.enable.dictionary": "false"}  # read soon, by this process alone
-    found.write.options(**plain).parquet(folder.as_uri())
-    return sorted(folder.glob("part-*"))
+    folder.mkdir()
+
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows of a task as they come from Spark, in a file whose name says which task: they stay in order."""
+        task = TaskContext.get()
+        first = next(batches := iter(batches), None)
+        if task is not None and first is not None:
+            with pa.ipc.new_file(folder / f"{task.partitionId():06d}.arrow", first.schema) as file:
+                for batch in chain([first], batches):
+                    file.write_batch(batch)
+        return iter(())
+
+    found.mapInArrow(write, "nothing boolean").collect()
+    return sorted(folder.glob("*.arrow"))
+
+
+def _read(file: Path) -> Iterator[pa.RecordBatch]:
+    """The batches of a file, of which no more is in memory than is looked at."""
+    with pa.memory_map(str(file)) as source, pa.ipc.open_file(source) as reader:
+        for n in range(reader.num_record_batches):
+            yield reader.get_batch(n)
 
 
 def _matrix(batches: Batches, model: Model, inputs: Inputs, cache: str | None, like: Any = None) -> Any:
@@ -135,7 +154,7 @@ def _from_disk(files: Sequence[Path], model: Model, inputs: Inputs, part: str) -
 
     def batches() -> Iterator[dict[str, Any]]:
         for batch in _batches(files, part):
-            told = {word: batch[name].to_numpy() for word, name in _told(model).items()}
+            told = {word: _values(batch[name]) for word, name in _told(model).items()}
             yield {"data": _numbers(batch, len(inputs.names)), **told}
 
     return batches
@@ -145,7 +164,7 @@ def _from_memory(files: Sequence[Path], model: Model, inputs: Inputs, part: str)
     """Batches of a range that stays in memory, sorted here: by two hashes of a row's key, in which no two are alike."""
 
     def column(name: str) -> NDArray[Any]:
-        return np.concatenate([pq.read_table(file, columns=[name])[name].to_numpy() for file in files])
+        return np.concatenate([_values(batch[name]) for file in files for batch in _read(file)])
 
     order = np.lexsort([column(HASHES[1]), column(HASHES[0])])
     order = order[column(IS_VALIDATION)[order] == (part == "validation")]
@@ -167,7 +186,7 @@ def _batches(files: Sequence[Path], part: str) -> Iterator[pa.Table]:
     waiting: list[pa.Table] = []
     have = 0
     for file in files:
-        for read in pq.ParquetFile(file).iter_batches(batch_size=BATCH_ROWS):
+        for read in _read(file):
             table = pa.Table.from_batches([read])
             chosen = table[IS_VALIDATION] if part == "validation" else pc.invert(table[IS_VALIDATION])
             waiting.append(table.filter(chosen))
@@ -184,5 +203,13 @@ def _numbers(batch: pa.Table, inputs: int) -> Any:
     """A batch's inputs as 32-bit floats, a missing one as NaN."""
     matrix = np.empty((len(batch), inputs), np.float32)
     for n in range(inputs):
-        matrix[:, n] = batch[f"i{n}"].to_numpy()
+        matrix[:, n] = _values(batch[f"i{n}"])
     return matrix
+
+
+def _values(column: Any) -> NDArray[Any]:
+    """A column's values, a missing one as NaN."""
+    values: NDArray[Any] = (
+        column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(zero_copy_only=False)
+    )
+    return values

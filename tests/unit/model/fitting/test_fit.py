@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -118,8 +117,10 @@ def test_rows_are_read_in_batches_of_a_fixed_size_whatever_the_files(
     files, begin = [], 0
     for n, size in enumerate((130, 1, 250)):
         ids = np.arange(begin, begin + size)
-        files.append(tmp_path / f"part-{n}.parquet")
-        pq.write_table(pa.table({"i0": ids.astype(np.float32), "is_validation": ids % 10 == 0}), files[-1])
+        files.append(tmp_path / f"{n}.arrow")
+        rows = pa.table({"i0": ids.astype(np.float32), "is_validation": ids % 10 == 0})
+        with pa.ipc.new_file(files[-1], rows.schema) as file:
+            file.write_table(rows, max_chunksize=90)
         begin += size
     for part, wanted in (("train", [n for n in range(381) if n % 10]), ("validation", [*range(0, 381, 10)])):
         read = [batch["i0"].to_pylist() for batch in native._batches(files, part)]
