@@ -67,3 +67,4 @@ fi
 
 "$venv/bin/python" setup/fetch_jars.py # checks what is there each time: it is quick
 "$venv/bin/python" setup/spark_conf.py
+"$venv/bin/python" setup/keep_classes.py # takes a minute once, and saves half of that at each start

@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from assay.doctor.finding import Finding, bad, ok, warn
+from assay.quick_start import kept_classes
 
 _ROOT = Path(__file__).parents[2]
 JAVA = 17
@@ -62,6 +63,16 @@ def jars() -> Finding:
     return ok(f"{len(locked)} as locked, in {folder}")
 
 
+def classes() -> Finding:
+    """Java's classes, which set-up has kept for Spark to start from."""
+    kept = kept_classes()
+    if kept is None:
+        return warn(
+            "Java's classes are not kept: Spark takes twice as long to start", "make setup, in a clone of assay"
+        )
+    return ok(f"Java's classes, {kept.stat().st_size / 2**20:,.0f} MB, in {kept}")
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -108,5 +119,5 @@ def clock() -> Finding:
 
 
 CHECKS: Mapping[str, Callable[[], Finding]] = {
-    "java": java, "jars": jars, "packages": packages, "clock": clock,
+    "java": java, "jars": jars, "classes": classes, "packages": packages, "clock": clock,
 }  # fmt: skip
