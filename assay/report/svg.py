@@ -15,6 +15,9 @@ from markupsafe import Markup
 
 from assay.report import text
 
+_NOTHING = 1e-300
+"""Values that differ by less are alike: a step between them would be no number."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -48,7 +51,8 @@ def axis(values: Sequence[float], start: float, end: float, *, low: float | None
         at_most: Number of steps.
     """
     bottom = min(values) if low is None else low
-    span = max(max(values) - bottom, abs(bottom) * 0.02 if low is None else 0.0) or 1.0
+    span = max(max(values) - bottom, abs(bottom) * 0.02 if low is None else 0.0)
+    span = span if span > _NOTHING else 1.0
     power = 10.0 ** math.floor(math.log10(span / at_most))
     choices = [_fit(bottom, max(values), power * factor) for factor in (1, 2, 2.5, 5, 10, 20)]
     if all(value == round(value) for value in values):  # counts: no half rows

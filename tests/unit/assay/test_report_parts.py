@@ -5,7 +5,7 @@ from math import nan
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from assay.report import CalibrationBin, NightQuality, Scores, plots, text
@@ -16,6 +16,7 @@ AS_OF = datetime(2013, 3, 8, tzinfo=UTC)
 
 
 @given(st.lists(st.floats(0, 1e12), min_size=1, max_size=20), st.integers(2, 6), st.booleans())
+@example(values=[0.0, 5e-324], at_most=2, zero=False)
 def test_axis_holds_every_value_with_few_round_ticks(values: list[float], at_most: int, zero: bool) -> None:
     found = axis(values, 0, 100, low=0.0 if zero else None, at_most=at_most)
     slack = 1e-6 * (found.high - found.low)
