@@ -44,7 +44,7 @@ def rehearse(folder: Path) -> None:
         rows = [f"{station},{hour},{day} {hour:02}:00:00,{7 + hour}" for station in "ab" for hour in range(3)]
         text = "\n".join(["station,hour,measured_at,temp", *rows, f"a,25,{day} 00:00:00,1"])  # a rejected row, too
         (landing / f"{day}.csv").write_text(text + "\n")
-        if main(["nightly", "--conf-dir", str(folder / "conf" / "rehearsal"), "--as-of", night]):
+        if main(["nightly", "--conf-dir", str(folder / "conf" / "rehearsal"), "--env", "local", "--as-of", night]):
             raise SystemExit(1)
     gateway = SparkContext._gateway  # noqa: SLF001  # nobody else has the process
     if gateway is not None:
@@ -79,7 +79,7 @@ def main() -> None:
     folder = Path(sys.prefix, "java")
     (folder / "conf").mkdir(parents=True, exist_ok=True)
     key, about, classes = made_from(java, jars), folder / "classes.txt", folder / "classes.jsa"
-    if about.exists() and about.read_text().split()[0] == key:
+    if classes.exists() and about.exists() and about.read_text().split() == [key, str(classes.stat().st_size)]:
         return
     sys.stdout.write("setup: Java's classes, in a rehearsal of two small nights\n")
     sys.stdout.flush()
@@ -88,9 +88,10 @@ def main() -> None:
         wrong = keep(folder)
     except (OSError, subprocess.SubprocessError) as error:
         wrong = str(error)
-    if wrong is not None:
+    if wrong is None:
+        about.write_text(f"{key} {classes.stat().st_size}\n")
+    else:
         sys.stdout.write(f"setup: they could not be kept, so Spark will start more slowly:\n{wrong}\n")
-    about.write_text(f"{key} {classes.stat().st_size if classes.exists() else 0}\n")
 
 
 if __name__ == "__main__":

@@ -209,7 +209,5 @@ def _numbers(batch: pa.Table, inputs: int) -> Any:
 
 def _values(column: Any) -> NDArray[Any]:
     """A column's values, a missing one as NaN."""
-    values: NDArray[Any] = (
-        column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(zero_copy_only=False)
-    )
+    values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
     return values
