@@ -1,6 +1,7 @@
 """Tables of real flights traced back to their files, and from there to the predictions."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,7 +64,7 @@ def test_a_trace_is_a_tree_in_the_terminal(flights: Flights, capsys: pytest.Capt
     assert jobs_so_far(flights.lakehouse.spark) - jobs <= 4
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith("silver.weather__history version ")
-    assert ", by silver of 2013-02-14" in first
+    assert re.search(", by silver of 2013-02-1[45],", first)  # the last night that other tests have run here
     assert second.startswith("└ bronze.weather version ")
     assert ".csv" in second
     main(["bronze.weather", "--forward", "--conf-dir", str(flights.lakehouse.conf_dir)])

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psutil import STATUS_SLEEPING, Process
 
 from assay.ask.completion import completions
 from assay.ask.delta_files import DeltaFiles
@@ -47,6 +48,13 @@ class Terminal:
         os.write(self.terminal, keys.encode())
         return self.told(until)
 
+    def asleep(self) -> None:
+        """Wait until the shell waits for keys: a signal between its prompt and its wait is only seen at the next key."""
+        end = time.monotonic() + PATIENCE
+        while (state := Process(self.process.pid).status()) != STATUS_SLEEPING:
+            assert time.monotonic() < end, state
+            time.sleep(0.05)
+
 
 @pytest.fixture
 def shell(asked: Lakehouse, tmp_path: Path) -> Iterator[Terminal]:
@@ -79,6 +87,7 @@ def test_the_shell_answers_goes_on_after_errors_and_remembers(shell: Terminal, t
 
 def test_ctrl_c_drops_what_was_begun_and_cancels_a_query(shell: Terminal) -> None:
     shell.type("select 1\n", until=GOES_ON)
+    shell.asleep()
     os.kill(shell.process.pid, signal.SIGINT)
     shell.told(PROMPT)
     many = ", ".join(f"gold.routes as r{number}" for number in range(30))
