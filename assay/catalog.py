@@ -33,7 +33,7 @@ def register(lakehouse: Lakehouse) -> list[str]:
     names = []
     for schema in SCHEMAS:
         spark.sql(f"CREATE DATABASE IF NOT EXISTS {quoted(schema)}")
-        for table in _tables(lakehouse, schema):
+        for table in tables_of(lakehouse, schema):
             name = f"{schema}.{table}"
             place = literal(lakehouse.tables.path(name))
             spark.sql(f"CREATE TABLE IF NOT EXISTS {quoted(schema)}.{quoted(table)} USING delta LOCATION {place}")
@@ -114,7 +114,7 @@ def _told(names: list[str]) -> Iterator[None]:
         ) from error
 
 
-def _tables(lakehouse: Lakehouse, schema: str) -> list[str]:
+def tables_of(lakehouse: Lakehouse, schema: str) -> list[str]:
     """Names of the Delta tables in a schema's folder."""
     system, base = file_system(lakehouse.root)
     infos = system.get_file_info(fs.FileSelector(f"{base}/{schema}", allow_not_found=True))

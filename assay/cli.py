@@ -45,6 +45,7 @@ COMMANDS = {
     "catalog": "what every feature is, since when there is one, and what its values are",
     "trace": "what a table was made of, back to the files, and what was made of it: assay trace gold.late_arrival_predictions",
     "quarantine": "look at what was refused, and take it in: assay quarantine ls",
+    "maintain": "make few files of many, and remove those that no version of the last weeks has used",
     "sql": 'ask the tables: assay sql "select …"; without a query, a shell',
     "sql-server": "serve the tables to tools that speak JDBC or ODBC, to read, until ended",
     "contract": "write what the contracts generate: assay contract docs, assay contract dbt",

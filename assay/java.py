@@ -1,5 +1,7 @@
 """Spark's own process, for what its Python side does not offer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -33,3 +35,17 @@ def delta_log(spark: SparkSession, path: str) -> Any:
 def as_java(spark: SparkSession, collection: Any) -> Any:
     """A collection of Scala's as one of Java's, over which Python iterates."""
     return java_class(spark, "scala.jdk.javaapi.CollectionConverters").asJava(collection)
+
+
+@contextmanager
+def silent(spark: SparkSession) -> Iterator[None]:
+    """What Scala prints meanwhile on this process's standard output, where a command's answer goes, is heard by nobody."""
+    console = getattr(java_class(spark, "scala.Console$"), "MODULE$")
+    before = console.out()
+    console.setOutDirect(
+        java_class(spark, "java.io.PrintStream")(java_class(spark, "java.io.OutputStream").nullOutputStream())
+    )
+    try:
+        yield
+    finally:
+        console.setOutDirect(before)

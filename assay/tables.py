@@ -6,7 +6,7 @@ A table is named as in SQL (`silver.outcomes__history`) and lies in the folder o
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -15,11 +15,13 @@ from pyspark.sql import types as T
 from assay.commits import check_newest, commit_info, rows_of
 from assay.counted import Counted, counted
 from assay.errors import TableError
-from assay.java import delta_log, no_option
+from assay.java import delta_log, no_option, silent
 
 logger = logging.getLogger(__name__)
 
 SCHEMAS = ("bronze", "silver", "gold", "ops")
+RETENTION, LOG_RETENTION = "delta.deletedFileRetentionDuration", "delta.logRetentionDuration"
+"""Properties of a table: how long files stay that its newest version does not use, and how long its log tells of a version."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,19 @@ class Tables:
     def compact(self, name: str) -> None:
         """Make few files of many small ones; the rows stay as they are."""
         DeltaTable.forPath(self.spark, self.path(name)).optimize().executeCompaction()
+
+    def clear(self, name: str, retain: timedelta) -> None:
+        """Remove files that no version of so long a time has used. The table remembers how long: Delta asks it, and not us."""
+        path, hour = self.path(name), timedelta(hours=1)
+        log = max(retain, timedelta(days=30))  # Delta's default; a version without its log cannot be read
+        asked = {RETENTION: f"interval {retain // hour} hours", LOG_RETENTION: f"interval {log // hour} hours"}
+        table = DeltaTable.forPath(self.spark, path)
+        has = table.detail().collect()[0]["properties"]
+        if any(has.get(key) != value for key, value in asked.items()):
+            given = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in asked.items())
+            self.spark.sql(f"ALTER TABLE delta.{quoted(path)} SET TBLPROPERTIES ({given})")
+        with silent(self.spark):  # Delta prints how many
+            table.vacuum()
 
     def delete(self, name: str, *, slice_of: Mapping[str, Sequence[object]]) -> None:
         """Remove some partitions; a commit that only changes the log. They are gone afterwards, or it is an error."""

@@ -108,6 +108,7 @@ def line(outcome: Outcome) -> str:
         "audit_replay": ("nights", "rows", "values", "differing"),
         "audit_leaks": ("rows", "values", "differing"),
         "watch": ("ok", "warn", "bad", "unknown"),
+        "maintain": ("files", "merged", "removed"),
     }.get(outcome.stage, ("rows",))
     totals = {name: outcome.total(name) for name in told if any(found.metric == name for found in outcome.metrics)}
     numbers = ", ".join(f"{total:,.0f} {name}" for name, total in totals.items()) if any(totals.values()) else ""
