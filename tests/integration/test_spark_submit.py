@@ -66,6 +66,7 @@ SUBMITTED = ("train", "nightly", "sql", "status")
 """Those that are given to `spark-submit`. The others begin alike (`test_every_job_begins_and_ends_alike`), and are called."""
 REFUSED: dict[str, tuple[list[str], str]] = {
     "init": (["flights", "--from", "."], "assay: There is a configuration of this name."),
+    "maintain": (["--retain", "6d"], "assay: Versions that are so young may still be read, or written."),
     "dbt": (["build"], "assay: This lakehouse names no dbt project."),
     "alerts": (NIGHT, "assay: This environment names no channel."),
     "metrics": (NIGHT, "assay: This environment names no file for metrics."),
