@@ -14,7 +14,7 @@ from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.printable import printable
 from assay.redaction import redacted
-from assay.times import parse_as_of
+from assay.times import parse_as_of, parse_duration
 from gold.definitions import differs, superseded
 from model.registry import in_use, untouched
 from model.roles import Change
@@ -37,6 +37,14 @@ def set_now(lakehouse: Lakehouse, now: str | None) -> None:
     if now is not None:
         then, began = parse_as_of(now, time()), monotonic()
         lakehouse.control.clock = lambda: then + timedelta(seconds=monotonic() - began)
+
+
+def duration(text: str) -> timedelta:
+    """A duration among a command's arguments; what is none is told as any other argument that is wrong."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def model_of(lakehouse: Lakehouse, name: str) -> Model:

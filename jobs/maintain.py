@@ -17,8 +17,7 @@ from assay.ledger import Outcome
 from assay.maintenance import check_retain, maintain
 from assay.stages import run_stage
 from assay.tables import SCHEMAS
-from assay.times import parse_duration
-from jobs.common import open_from, show
+from jobs.common import duration, open_from, show
 from jobs.night.stages import LEDGER_NAMES
 
 RETAIN = "30d"
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
     """Make few files of many in every table, and remove those that only older versions use; not while a night runs."""
     options = parser(main.__doc__ or "", as_of=False)
     options.add_argument(
-        "--retain", type=parse_duration, default=RETAIN, help="how long old versions can be read; at least 7d"
+        "--retain", type=duration, default=RETAIN, help="how long old versions can be read; at least 7d"
     )
     given = options.parse_args(arguments)
     check_retain(given.retain)

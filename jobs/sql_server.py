@@ -25,8 +25,7 @@ from assay.errors import StoppedError
 from assay.explained import first_lines
 from assay.lakehouse import Lakehouse
 from assay.sql_server.server import check_address, serving
-from assay.times import parse_duration
-from jobs.common import open_from
+from jobs.common import duration, open_from
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
     options.add_argument("--host", default="127.0.0.1", help="the address to listen at, one of this machine's own")
     options.add_argument("--port", type=int, default=10000, help="the port; 0 for a free one")
     options.add_argument(
-        "--refresh", type=parse_duration, default="30s", help="how often to look for tables and columns that are new"
+        "--refresh", type=duration, default="30s", help="how often to look for tables and columns that are new"
     )
     given = options.parse_args(arguments)
     lakehouse = open_from(given)

@@ -105,6 +105,12 @@ def test_young_versions_are_not_let_go(readings: Readings, capsys: pytest.Captur
     assert "found:    6 days" in capsys.readouterr().err
 
 
+def test_what_is_no_time_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["maintain", "--retain", "forever"])
+    assert "argument --retain: 'forever' is not a duration: a whole number and" in capsys.readouterr().err
+
+
 def test_beside_a_night_it_is_refused(readings: Readings, capsys: pytest.CaptureFixture[str]) -> None:
     lakehouse = readings.lakehouse
     night = {"stage": "silver", "holder": "a night", "host": gethostname(), "pid": os.getppid(), "taken_at": NIGHTS[0]}

@@ -62,7 +62,7 @@ END = """
 if __name__ == "__main__":
     raise SystemExit(run(main))
 """
-SUBMITTED = ("train", "nightly", "sql", "status")
+SUBMITTED = ("train", "nightly", "sql")
 """Those that are given to `spark-submit`. The others begin alike (`test_every_job_begins_and_ends_alike`), and are called."""
 REFUSED: dict[str, tuple[list[str], str]] = {
     "init": (["flights", "--from", "."], "assay: There is a configuration of this name."),
