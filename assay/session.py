@@ -36,6 +36,9 @@ SESSION = {
 }
 """What every session needs for assay's results to be what the documentation says."""
 
+STORE = {"spark.delta.logStore.file.impl": "assay.LinkingLogStore"}
+"""Commits on local disks by `assay/log_store`, where set-up has compiled it."""
+
 _launching: list[bool] = []
 """Holds something while Java is being started."""
 os.register_at_fork(after_in_child=lambda: _leave_to_python() if _launching else None)
@@ -46,6 +49,7 @@ def _leave_to_python() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+_STORE_JAR = "log_store.jar"
 _REDACTION = "spark.redaction.regex"
 _WHOLE_STAGE = "spark.sql.codegen.wholeStage"
 MANY = 100_000
@@ -68,6 +72,9 @@ EMBEDDED = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",  # what trees score fastest at once
     "spark.scheduler.mode": "FAIR",
+    # Delta's checksums of versions are put in place by a rename, not by one for which programs of the system are started.
+    "spark.hadoop.spark.sql.streaming.checkpointFileManagerClass": "org.apache.spark.sql.execution.streaming.checkpointing"
+    ".FileSystemBasedCheckpointFileManager",
     # A night asks hundreds of small questions. Planning again after every shuffle, and compiling every plan as a
     # whole, costs more than it saves; what is compiled is kept for the next night, of which Spark would keep 100.
     "spark.sql.adaptive.enabled": "false",
@@ -89,8 +96,9 @@ def session(environment: Environment) -> SparkSession:
     active = SparkSession.getActiveSession()
     if active is not None:
         return active
-    settings: dict[str, str] = {"spark.app.name": f"assay {environment.name}", **SESSION}
     master, jars = environment.spark.master, installed_jars()
+    settings: dict[str, str] = {"spark.app.name": f"assay {environment.name}", **SESSION}
+    settings |= STORE if any(Path(jar).name == _STORE_JAR for jar in jars) else {}
     embedded = master is not None and master.startswith("local")
     if embedded:
         settings = {**EMBEDDED, **settings}
@@ -172,8 +180,8 @@ def jobs_so_far(spark: SparkSession) -> int:
 
 
 def installed_jars() -> list[str]:
-    """The jars that set-up fetched beside this Python."""
-    return sorted(str(path) for path in (Path(sys.prefix) / "jars").glob("*.jar"))
+    """The jars that set-up fetched, and the one that it compiled, beside this Python."""
+    return sorted(str(path) for folder in ("jars", "java") for path in (Path(sys.prefix) / folder).glob("*.jar"))
 
 
 def set_process_defaults() -> None:

@@ -66,5 +66,12 @@ if ! is_done pyproject.toml; then
 fi
 
 "$venv/bin/python" setup/fetch_jars.py # checks what is there each time: it is quick
+
+if ! is_done assay/log_store/LinkingLogStore.java || [ ! -f "$venv/java/log_store.jar" ]; then
+    say "the log store for local disks"
+    "$venv/bin/python" setup/compile_log_store.py
+    mark_done assay/log_store/LinkingLogStore.java
+fi
+
 "$venv/bin/python" setup/spark_conf.py
 "$venv/bin/python" setup/keep_classes.py # takes a minute once, and saves half of that at each start

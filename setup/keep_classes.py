@@ -75,8 +75,9 @@ def main() -> None:
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise SystemExit("setup: pyspark is not installed in this environment; run make setup")
-    jars = sorted([*Path(sys.prefix, "jars").glob("*.jar"), *(Path(spec.origin).parent / "jars").glob("*.jar")])
     folder = Path(sys.prefix, "java")
+    ours = [*Path(sys.prefix, "jars").glob("*.jar"), *folder.glob("*.jar")]
+    jars = sorted([*ours, *(Path(spec.origin).parent / "jars").glob("*.jar")])
     (folder / "conf").mkdir(parents=True, exist_ok=True)
     key, about, classes = made_from(java, jars), folder / "classes.txt", folder / "classes.jsa"
     if classes.exists() and about.exists() and about.read_text().split() == [key, str(classes.stat().st_size)]:

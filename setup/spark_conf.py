@@ -13,6 +13,8 @@ DEFAULTS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.showConsoleProgress": "false",
 }
+STORE = {"spark.delta.logStore.file.impl": "assay.LinkingLogStore"}
+"""Where set-up has compiled it."""
 
 LOGGING = """\
 rootLogger.level = error
@@ -27,16 +29,19 @@ appender.stderr.layout.pattern = %d{yyyy-MM-dd HH:mm:ss} %p %c{1}: %m%n
 """
 
 
-def write(package: Path, jars: Path) -> Path:
+def write(package: Path, jars: Path, store: Path) -> Path:
     """Write both files; returns their folder.
 
     Args:
         package: The folder of the pyspark package.
         jars: The folder that holds Delta's jars.
+        store: The jar of the log store, which may be missing.
     """
     folder = package / "conf"
     folder.mkdir(exist_ok=True)
-    settings = {"spark.jars": ",".join(sorted(map(str, jars.glob("*.jar")))), **DEFAULTS}
+    stores = [store] if store.exists() else []
+    named = ",".join(map(str, [*sorted(jars.glob("*.jar")), *stores]))
+    settings = {"spark.jars": named, **DEFAULTS, **(STORE if stores else {})}
     lines = [f"{name} {value}" for name, value in settings.items()]
     (folder / "spark-defaults.conf").write_text("\n".join(lines) + "\n")
     (folder / "log4j2.properties").write_text(LOGGING)
@@ -47,4 +52,4 @@ if __name__ == "__main__":
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise SystemExit("setup: pyspark is not installed in this environment; run make setup")
-    write(Path(spec.origin).parent, Path(sys.prefix) / "jars")
+    write(Path(spec.origin).parent, Path(sys.prefix) / "jars", Path(sys.prefix) / "java" / "log_store.jar")

@@ -1,4 +1,4 @@
-"""Training on a Spark that is a cluster: a Standalone master and a worker on loopback, with two slots."""
+"""Training by `spark-submit` on a Spark that is a cluster: a Standalone master and a worker on loopback, with two slots."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.java import QUICK
 
 ROOT = Path(__file__).parents[2]
 SPARK = Path(pyspark.__file__).parent
-SMALL = {"spark.sql.shuffle.partitions": 2, "spark.databricks.delta.snapshotPartitions": 1, "spark.ui.enabled": False,
+SMALL = {"spark.sql.shuffle.partitions": "2", "spark.databricks.delta.snapshotPartitions": "1", "spark.ui.enabled": "false",
          "spark.driver.extraJavaOptions": QUICK, "spark.executor.extraJavaOptions": QUICK}  # fmt: skip
 
 
@@ -90,24 +90,31 @@ def conf_dir(flights: Flights, master: str, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("clustered")
     shutil.copytree(flights.lakehouse.conf_dir.resolve().parent, folder / "conf")
     shutil.copytree(Path(flights.lakehouse.root), folder / "warehouse" / "flights")
-    environment = {"warehouse": "warehouse", "spark": {"master": master, "conf": SMALL}}
+    environment = {"warehouse": "warehouse", "spark": {"master": master}}
     (folder / "conf" / "env" / "cluster.yml").write_text(yaml.safe_dump(environment))
     return folder / "conf" / "flights"
 
 
-def train(conf_dir: Path, workers: int) -> "subprocess.CompletedProcess[str]":
-    """`assay train` on the cluster."""
+def train(conf_dir: Path, master: str, workers: int) -> "subprocess.CompletedProcess[str]":
+    """`spark-submit jobs/train.py` on the cluster, from the root of the repository."""
     path = conf_dir / "models" / "late_arrival.yml"
     model = yaml.safe_load(path.read_text())
     model["xgboost"]["workers"] = workers
     path.write_text(yaml.safe_dump(model, sort_keys=False))
-    command = [str(Path(sys.executable).parent / "assay"), "train", "--conf-dir", str(conf_dir), "--env", "cluster"]
-    return subprocess.run([*command, "--as-of", "2013-02-14"], cwd=ROOT, capture_output=True, text=True, check=False)
+    binaries = Path(sys.executable).parent
+    settings = [word for name, value in SMALL.items() for word in ("--conf", f"{name}={value}")]
+    command = [str(binaries / "spark-submit"), "--master", master, *settings, "jobs/train.py"]
+    return subprocess.run(
+        [*command, "--conf-dir", str(conf_dir), "--env", "cluster", "--as-of", "2013-02-14"], cwd=ROOT,
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
 
 
-def test_two_workers_train_together_on_a_cluster(conf_dir: Path) -> None:
-    done = train(conf_dir, 2)
-    assert done.returncode == 0, done.stderr
+def test_two_workers_train_together_on_a_cluster(conf_dir: Path, master: str) -> None:
+    done = train(conf_dir, master, 2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 promoted, 2 version" in done.stdout
     newest = open_lakehouse(conf_dir).tables.read(TRAININGS).orderBy(F.desc("trained_at")).limit(1).collect()[0]
     assert (newest["path"], newest["fate"]) == ("spark", "champion")
     assert newest["why"].startswith("2 workers; ")

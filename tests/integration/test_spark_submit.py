@@ -1,4 +1,4 @@
-"""Every job runs, on a lakehouse of real flights; those that do most by plain `spark-submit`, training with two workers."""
+"""Every job runs, on a lakehouse of real flights; the whole night by plain `spark-submit`, and a question."""
 
 import os
 import shutil
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-import yaml
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 from pyspark.sql.utils import get_active_spark_context
@@ -62,8 +61,9 @@ END = """
 if __name__ == "__main__":
     raise SystemExit(run(main))
 """
-SUBMITTED = ("train", "nightly", "sql")
-"""Those that are given to `spark-submit`. The others begin alike (`test_every_job_begins_and_ends_alike`), and are called."""
+SUBMITTED = ("nightly", "sql")
+"""Those that are given to `spark-submit`, as training is on a cluster (`test_cluster.py`). The others begin alike
+(`test_every_job_begins_and_ends_alike`), and are called."""
 REFUSED: dict[str, tuple[list[str], str]] = {
     "init": (["flights", "--from", "."], "assay: There is a configuration of this name."),
     "maintain": (["--retain", "6d"], "assay: Versions that are so young may still be read, or written."),
@@ -89,14 +89,10 @@ class Flights(Protocol):
 
 @pytest.fixture(scope="module")
 def conf_dir(flights: Flights, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the lakehouse, to be trained on with two workers."""
+    """A copy of the lakehouse."""
     folder = tmp_path_factory.mktemp("submitted")
     shutil.copytree(flights.lakehouse.conf_dir.resolve().parent, folder / "conf")
     shutil.copytree(flights.lakehouse.root, folder / "warehouse" / "flights")
-    path = folder / "conf" / "flights" / "models" / "late_arrival.yml"
-    model = yaml.safe_load(path.read_text())
-    model["xgboost"]["workers"] = 2
-    path.write_text(yaml.safe_dump(model, sort_keys=False))
     return folder / "conf" / "flights"
 
 

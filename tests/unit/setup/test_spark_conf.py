@@ -18,7 +18,7 @@ def test_spark_conf_names_the_jars_and_the_delta_extension(tmp_path: Path) -> No
     for name in ("b.jar", "a.jar"):
         (jars / name).touch()
 
-    folder = module.write(package, jars)
+    folder = module.write(package, jars, tmp_path / "log_store.jar")
 
     lines = (folder / "spark-defaults.conf").read_text().splitlines()
     assert lines[:2] == [
@@ -26,3 +26,10 @@ def test_spark_conf_names_the_jars_and_the_delta_extension(tmp_path: Path) -> No
         "spark.sql.extensions io.delta.sql.DeltaSparkSessionExtension",
     ]
     assert "rootLogger.level = error" in (folder / "log4j2.properties").read_text()
+
+    assert "spark.delta.logStore.file.impl" not in "\n".join(lines)
+
+    (tmp_path / "log_store.jar").touch()
+    lines = (module.write(package, jars, tmp_path / "log_store.jar") / "spark-defaults.conf").read_text().splitlines()
+    assert lines[0].endswith(f"{jars / 'b.jar'},{tmp_path / 'log_store.jar'}")
+    assert lines[-1] == "spark.delta.logStore.file.impl assay.LinkingLogStore"
