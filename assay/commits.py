@@ -59,6 +59,12 @@ def check_newest(spark: SparkSession, path: str, version: int) -> None:
         _sound[path] = version
 
 
+def files_of(commit: Mapping[str, Any]) -> int:
+    """How many files of rows a commit says that it has written."""
+    metrics = commit.get("operationMetrics", {})
+    return int(metrics.get("numTargetFilesAdded" if commit.get("operation") == "MERGE" else "numFiles", 0))
+
+
 def rows_of(commit: Mapping[str, Any]) -> int:
     """How many rows a commit says that it has written; of a merge, inserted and updated."""
     metrics = commit.get("operationMetrics", {})

@@ -34,6 +34,7 @@ _METRIC = "struct<target: string, batch: int, metric: string, label: string, val
 SCHEMA = f"""
     run_id string, lakehouse string, stage string, as_of timestamp, status string,
     started_at timestamp, ended_at timestamp, seconds double, spark_jobs int, code string, error string,
+    cpu_seconds double, shuffle_bytes bigint, files_written int,
     targets array<{_TARGET}>, metrics array<{_METRIC}>, notes array<string>
 """
 
@@ -70,6 +71,9 @@ class Outcome:
     ended_at: datetime | None = None
     seconds: float = 0.0
     spark_jobs: int = 0
+    cpu_seconds: float | None = None
+    shuffle_bytes: int | None = None
+    files_written: int | None = None
     error: str = ""
     targets: list[Target] = field(default_factory=list)
     metrics: list[Metric] = field(default_factory=list)
@@ -125,7 +129,9 @@ def runs(lakehouse: Lakehouse) -> DataFrame:
     """The ledger; empty before the first run."""
     if not lakehouse.tables.exists(RUNS):
         return local_frame(lakehouse.spark, [], SCHEMA)
-    return lakehouse.tables.read(RUNS)
+    found, empty = lakehouse.tables.read(RUNS), local_frame(lakehouse.spark, [], SCHEMA)
+    later = {each.name: F.lit(None).cast(each.dataType) for each in empty.schema if each.name not in found.columns}
+    return found.withColumns(later) if later else found  # no run of this version has been on record yet
 
 
 def metrics(lakehouse: Lakehouse) -> DataFrame:

@@ -36,6 +36,10 @@ class Run:
     started_at: datetime
     seconds: float
     spark_jobs: int
+    cpu_seconds: float | None
+    """None of a run from before this was measured, like the next two."""
+    shuffle_bytes: int | None
+    files_written: int | None
     rows_in: int | None
     rows_out: int | None
     error: str
@@ -90,7 +94,8 @@ def recent(
     found = found.where(F.col("as_of") == F.lit(as_of)) if as_of else found
     found = found.where("status <> 'done'") if failed else found
     rows = found.select(
-        "run_id", "stage", "model", "as_of", "status", "started_at", "seconds", "spark_jobs", "notes",
+        "run_id", "stage", "model", "as_of", "status", "started_at", "seconds", "spark_jobs", "cpu_seconds",
+        "shuffle_bytes", "files_written", "notes",
         _rows(ROWS_IN, otherwise=None).alias("rows_in"), _rows(ROWS_OUT, otherwise="rows").alias("rows_out"),
         F.coalesce("error", F.lit("")).alias("error"),
     )  # fmt: skip

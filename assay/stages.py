@@ -18,6 +18,7 @@ from assay.lease import give_all_back, lease
 from assay.ledger import Outcome, record
 from assay.session import jobs_so_far
 from assay.transient import transient
+from assay.usage import used
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,12 +43,16 @@ def run_stage(lakehouse: Lakehouse, stage: str, as_of: datetime, work: Callable[
     context = lakehouse.spark.sparkContext
     doing = f"stage {stage}, as of {as_of:%Y-%m-%dT%H:%MZ}"
     with explaining(lakehouse.root, doing), lease(lakehouse, [stage]):
-        jobs_before = jobs_so_far(lakehouse.spark)
+        jobs_before, used_before = jobs_so_far(lakehouse.spark), used(lakehouse.spark)
+        files_before = len(lakehouse.tables.written)
         context.setJobGroup(outcome.run_id, f"{stage} {as_of:%Y-%m-%d}")
 
         def end(error: BaseException | None) -> None:
             _end(outcome, error, lakehouse.control)
             outcome.spark_jobs = jobs_so_far(lakehouse.spark) - jobs_before  # dbt's threads belong to no job group
+            usage = used(lakehouse.spark).since(used_before)
+            outcome.cpu_seconds, outcome.shuffle_bytes = usage.cpu_seconds, usage.shuffle_bytes
+            outcome.files_written = sum(lakehouse.tables.written[files_before:])
             _record(lakehouse, outcome)
 
         def leave(error: AssayError) -> None:

@@ -5,14 +5,14 @@ A table is named as in SQL (`silver.outcomes__history`) and lies in the folder o
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from delta.tables import DeltaMergeBuilder, DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import types as T
 
-from assay.commits import check_newest, commit_info, rows_of
+from assay.commits import check_newest, commit_info, files_of, rows_of
 from assay.counted import Counted, counted
 from assay.errors import TableError
 from assay.java import delta_log, no_option, silent
@@ -45,6 +45,8 @@ class Tables:
 
     spark: SparkSession
     root: str
+    written: list[int] = field(default_factory=list, compare=False, repr=False)
+    """How many files of rows each commit of this process has written."""
 
     def path(self, name: str) -> str:
         """Where a table lies; TableError for a name that is none."""
@@ -217,6 +219,7 @@ class Tables:
             if given is None or info.get("userMetadata") == given.mark:
                 if given is not None:
                     given.check(name, version, rows_of(info))
+                self.written.append(files_of(info))
                 return Commit(name, version, rows_of(info))
         return None
 

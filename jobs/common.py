@@ -138,6 +138,9 @@ def as_dict(outcome: Outcome) -> dict[str, object]:
         **({"error": redacted(outcome.error)} if outcome.error else {}),
         "seconds": round(outcome.seconds, 3),
         "spark_jobs": outcome.spark_jobs,
+        "cpu_seconds": outcome.cpu_seconds and round(outcome.cpu_seconds, 3),
+        "shuffle_bytes": outcome.shuffle_bytes,
+        "files_written": outcome.files_written,
         "totals": {name: outcome.total(name) for name in names},
         "notes": [redacted(note) for note in outcome.notes],
     }

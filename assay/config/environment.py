@@ -52,6 +52,20 @@ class Metrics(Config):
     `assay metrics --serve` does: `/var/lib/node_exporter/assay_flights.prom`. None by default."""
 
 
+class Prices(Config):
+    """What this Spark costs, for the estimates of `assay runs` and of the report."""
+
+    core_hour: Annotated[float, Field(gt=0)]
+    """The price of a core for an hour, as 0.05: what your provider asks for a machine an hour, by its cores."""
+
+    currency: Annotated[str, Field(min_length=1, max_length=8)] = "USD"
+    """As it is shown."""
+
+    def of(self, cpu_seconds: float) -> float:
+        """The price of some CPU seconds."""
+        return cpu_seconds / 3600 * self.core_hour
+
+
 class SqlServer(Config):
     """Who may ask the tables by JDBC or ODBC while `assay sql-server` runs."""
 
@@ -88,6 +102,9 @@ class Environment(Document):
 
     alerts: Alerts = Field(default=Alerts())
     """Who is told when something is wrong."""
+
+    prices: Prices | None = None
+    """What this Spark costs; by default no run is said to cost anything."""
 
     metrics: Metrics = Field(default=Metrics())
     """Numbers of the last night, for Prometheus."""

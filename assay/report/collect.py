@@ -75,6 +75,7 @@ def collect(
         realised=realised,
         history=history,
         watch=watch,
+        prices=lakehouse.environment.prices,
         links=links,
     )
 
@@ -156,7 +157,7 @@ def _stage(run: Any, numbers: dict[str, dict[str, dict[str, float]]], *, apart: 
 
     return StageRow(
         run["stage"], run["status"], run["seconds"], run["spark_jobs"], total(ins), total(outs), run["error"],
-        run["model"],
+        run["model"], run["cpu_seconds"], run["shuffle_bytes"], run["files_written"],
     )  # fmt: skip
 
 

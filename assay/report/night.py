@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from assay.config.environment import Prices
 from assay.report.text import of_model
 
 Level = Literal["green", "amber", "red"]
@@ -38,6 +39,9 @@ class StageRow:
     error: str | None = None
     model: str | None = None
     """Whose run it is, where the lakehouse has several models."""
+    cpu_seconds: float | None = None
+    shuffle_bytes: int | None = None
+    files_written: int | None = None
 
     @property
     def told(self) -> str:
@@ -269,6 +273,8 @@ class NightReport:
     history: tuple[HistoryNight, ...] = ()
     watch: tuple[WatchRow, ...] = ()
     """What was watched; empty as long as nobody has watched the night."""
+    prices: Prices | None = None
+    """What CPU time costs, where the environment says so."""
     links: Mapping[str, str] = field(default_factory=dict)
     """Name -> address, as `{"Data Docs": "../docs/index.html"}`; relative to the page, or a URL."""
 
@@ -276,3 +282,17 @@ class NightReport:
     def seconds(self) -> float:
         """Seconds spent in all stages."""
         return sum(stage.seconds or 0.0 for stage in self.stages)
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """CPU seconds of the stages of which they are known."""
+        known = [stage.cpu_seconds for stage in self.stages if stage.cpu_seconds is not None]
+        return sum(known) if known else None
+
+    @property
+    def cost(self) -> tuple[float, float | None] | None:
+        """What the night is estimated to have cost, and that for a million of the rows that landed."""
+        if self.prices is None or self.cpu_seconds is None:
+            return None
+        cost, landed = self.prices.of(self.cpu_seconds), sum(feed.landed for feed in self.feeds)
+        return cost, cost / landed * 1e6 if landed else None

@@ -110,6 +110,14 @@ def edges(values: Sequence[float]) -> list[str]:
     return [f"{value:z,.{places}f}" for value in values]
 
 
+def amount(value: float | None) -> str:
+    """Money: 1234.5 -> `1,234.50`, 0.012345 -> `0.0123`; three telling digits of what is less than 1."""
+    if value is None or not known(value):
+        return NOTHING
+    places = 2 if value >= 1 or value <= 0 else 2 - math.floor(math.log10(value))
+    return f"{value:,.{places}f}"
+
+
 def plural(number: float, one: str, many: str = "") -> str:
     """(1, "row") -> `1 row`, (1200, "row") -> `1,200 rows`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"

@@ -32,7 +32,7 @@ def die() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def at_commits(then: Callable[[int], None]) -> None:
+def at_commits(then: Callable[[int], object]) -> None:
     """Call `then` with the number of commits done, before the first and after each."""
     done = 0
 

@@ -169,6 +169,30 @@ def test_a_night_that_fails_holds_up_no_later_one_and_is_told_as_failing_since(
     assert "report" in capsys.readouterr().out
 
 
+def test_what_runs_used_is_on_record_and_what_they_cost_is_told_by_the_price_of_a_core(
+    plant: Plant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plant.deliver(1)
+    lakehouse = plant.open()
+    environment = lakehouse.conf_dir.parent / "env" / "local.yml"
+    environment.write_text(environment.read_text() + "prices: {core_hour: 3600, currency: EUR}\n")
+    lakehouse = open_lakehouse(lakehouse.conf_dir)
+    outcomes = {one.stage: one for one in run_night(lakehouse, day(2))}
+    words = ["runs", "--conf-dir", str(lakehouse.conf_dir), "--usage"]
+    assert main([*words, "--stage", "silver", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["runs"]
+    assert one["cpu_seconds"] == outcomes["silver"].cpu_seconds
+    assert one["cpu_seconds"] > 0.1
+    assert (one["shuffle_bytes"] > 0, one["files_written"], one["rows_out"]) == (True, 1, 1)
+    assert one["cost"] == one["cpu_seconds"]  # a second costs a euro
+    assert one["cost_per_million_rows"] == pytest.approx(one["cost"] * 1e6)
+    assert main(words) == 0
+    told = capsys.readouterr().out
+    assert "EUR per 1M" in told
+    (page,) = lakehouse.folder("reports").glob("2013-03-02*.html")
+    assert "for a million rows landed" in page.read_text()
+
+
 def stages() -> Sequence[Stage]:
     """Those of the night that have something to do here."""
     from jobs.night.stages import STAGES

@@ -26,7 +26,7 @@ NOW = datetime.now(UTC)
 GOOD = Facts(
     "flights", datetime(2013, 3, 7, tzinfo=UTC), NOW,
     stages=(
-        StageRow("bronze", "done", 3.5, 9, None, 120),
+        StageRow("bronze", "done", 3.5, 9, None, 120, None, None, 4.5, 2048, 1),
         StageRow("silver", "done", 7.25, 14, 120, 110),
         StageRow("score", "done", 2.0, 5, None, 40, None, "late"),
     ),

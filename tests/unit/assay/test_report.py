@@ -9,6 +9,7 @@ from math import nan
 
 import pytest
 
+from assay.config.environment import Prices
 from assay.report import (
     AuditRow,
     CalibrationBin,
@@ -241,6 +242,16 @@ def test_a_challenger_stands_beside_the_champion_night_by_night() -> None:
     waits = replace(FULL, models=(replace(LATE, challenge=Challenge(4, "rmse", greater_is_better=False)),))
     assert "No row that both have scored has a known outcome yet." in Page(render(waits))["challenge"]
     assert "challenge" not in Page(render(FULL)).texts
+
+
+def test_what_a_night_cost_is_told_where_there_are_prices() -> None:
+    stages = tuple(replace(stage, cpu_seconds=1800.0) for stage in FULL.stages[:2])
+    priced = replace(FULL, stages=stages, prices=Prices(core_hour=2, currency="EUR"))
+    told = Page(render(priced))["stages"]
+    assert "the night cost about 2.00 EUR, which is 1,066.10 EUR for a million rows landed" in told
+    assert "30 min 0 s" in told
+    assert "cost" not in Page(render(replace(priced, prices=None)))["stages"]
+    assert "cost" not in Page(render(replace(priced, stages=FULL.stages)))["stages"]
 
 
 def test_ahead_is_below_where_less_is_better() -> None:
