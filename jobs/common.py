@@ -120,6 +120,7 @@ def line(outcome: Outcome) -> str:
     }.get(outcome.stage, ("rows",))
     totals = {name: outcome.total(name) for name in told if any(found.metric == name for found in outcome.metrics)}
     numbers = ", ".join(f"{total:,.0f} {name}" for name, total in totals.items()) if any(totals.values()) else ""
+    numbers = numbers or ", ".join(found.label for found in outcome.metrics if found.metric == "verdict")
     if outcome.status != "done":
         numbers = f"{outcome.status.upper()}: {printable(outcome.error.splitlines()[0])}"
     return (

@@ -18,9 +18,9 @@ from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.redaction import without_login
-from assay.report import render
-from assay.report.collect import collect
-from assay.report.night import Challenge, ChallengeRow, ModelBlock
+from assay.report import NightReport, render, render_index
+from assay.report.collect import collect, on_record
+from assay.report.night import Challenge, ChallengeRow, HistoryNight, ModelBlock
 from assay.stages import run_stage
 from jobs.common import night, open_from, show
 from jobs.compare import compared, told
@@ -42,6 +42,11 @@ def page(lakehouse: Lakehouse, as_of: datetime) -> Path:
     return lakehouse.folder("reports") / name
 
 
+def index(lakehouse: Lakehouse) -> Path:
+    """Where the index of all nights lies."""
+    return lakehouse.folder("reports") / "index.html"
+
+
 def data_docs(lakehouse: Lakehouse) -> Path:
     """Where the Data Docs of the contracts lie, once silver has run."""
     return lakehouse.folder("expectations") / "data_docs" / "index.html"
@@ -53,7 +58,9 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
     def work(outcome: Outcome) -> None:
         path = page(lakehouse, as_of)
         docs = data_docs(lakehouse)
-        links = {"Data Docs": Path(relpath(docs, path.parent)).as_posix()} if docs.exists() else {}
+        links = {"All nights": index(lakehouse).name}
+        if docs.exists():
+            links["Data Docs"] = Path(relpath(docs, path.parent)).as_posix()
         if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
             links["MLflow"] = without_login(uri)[0]
         models = lakehouse.config.models
@@ -61,9 +68,23 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
         facts = collect(lakehouse, as_of, outcome.run_id, links, probabilities)
         blocks = tuple(_with_rest(lakehouse, models[block.name], block, as_of) for block in facts.models)
         path.write_text(render(replace(facts, models=blocks)), encoding="utf-8")
+        on_record(outcome, facts.verdict)
         outcome.notes.append(str(path))
+        _write_index(lakehouse, facts)
 
     return run_stage(lakehouse, "report", as_of, work)
+
+
+def _write_index(lakehouse: Lakehouse, facts: NightReport) -> None:
+    """Write the index anew, in one step. What this run says of its night is not on record yet."""
+    nights = {one.as_of: one for one in facts.history}
+    tonight = nights.get(facts.as_of, HistoryNight(facts.as_of, None, None, None))
+    nights[facts.as_of] = replace(tonight, verdict=facts.verdict)
+    pages = {as_of: page(lakehouse, as_of) for as_of in nights}
+    written = {as_of: path.name for as_of, path in pages.items() if path.exists()}
+    made = index(lakehouse).with_suffix(".new")
+    made.write_text(render_index(lakehouse.name, facts.description, [*nights.values()], written), encoding="utf-8")
+    made.replace(index(lakehouse))
 
 
 def _with_rest(lakehouse: Lakehouse, model: Model, block: ModelBlock, as_of: datetime) -> ModelBlock:

@@ -1,5 +1,6 @@
-"""The nightly report: one HTML page, made from plain values, without Spark or IO."""
+"""The nightly report, one HTML page, and the index of all nights: made from plain values, without Spark or IO."""
 
+from assay.report.index import render_index
 from assay.report.night import (
     AuditRow,
     CalibrationBin,
@@ -40,4 +41,5 @@ __all__ = [
     "Verdict",
     "WatchRow",
     "render",
+    "render_index",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,9 +16,11 @@ from assay.report.night import (
     CalibrationBin,
     FeatureRow,
     HistoryNight,
+    Level,
     NightQuality,
     NightReport,
     StageRow,
+    Verdict,
 )
 from assay.report.sources import feeds_of, rejects_of
 from assay.report.verdict import SHADOW, verdict
@@ -26,7 +28,7 @@ from assay.report.watch import watch_of
 from assay.runs import AUDIT, OF_MODELS, ROWS_IN, ROWS_OUT, model_of
 from assay.stages import side_by_side
 
-HISTORY_NIGHTS = 30
+HISTORY_NIGHTS = 400
 QUALITY = "gold.nightly_quality"
 
 
@@ -86,16 +88,16 @@ def _all(lakehouse: Lakehouse, *questions: Callable[[], Any]) -> list[Any]:
 
 
 def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime) -> tuple[Any, ...]:
-    """The night's runs and numbers, the nights before it, the models' trainings, and the newest audits."""
+    """The night's runs and numbers, the newest nights of all, the models' trainings, and the newest audits."""
     models = tuple(lakehouse.config.models)
-    runs = ledger.runs(lakehouse).where(F.col("as_of") <= F.lit(as_of))
-    recent = runs.withColumn("model", model_of(models)).persist()
+    every = ledger.runs(lakehouse).withColumn("model", model_of(models)).persist()
+    recent = every.where(F.col("as_of") <= F.lit(as_of))
     try:
         last = _last_runs(recent, as_of)
         trained = trainings(recent, _versions(last, models, "score"))
-        return last, _numbers(recent, as_of), _history(recent), trained, _audits(recent)
+        return last, _numbers(recent, as_of), _history(every), trained, _audits(recent)
     finally:
-        recent.unpersist()
+        every.unpersist()
 
 
 def stages_of(lakehouse: Lakehouse, as_of: datetime) -> tuple[tuple[StageRow, ...], dict[str, Any]]:
@@ -161,7 +163,7 @@ def _stage(run: Any, numbers: dict[str, dict[str, dict[str, float]]], *, apart: 
     )  # fmt: skip
 
 
-def _history(recent: DataFrame) -> tuple[HistoryNight, ...]:
+def _history(every: DataFrame) -> tuple[HistoryNight, ...]:
     metrics = F.aggregate(
         F.filter("metrics", lambda m: (F.col("stage") == "silver") & (m["metric"] == "landed")),
         F.lit(0.0), lambda total, m: total + m["value"],
@@ -170,19 +172,46 @@ def _history(recent: DataFrame) -> tuple[HistoryNight, ...]:
         F.filter("metrics", lambda m: (F.col("stage") == "silver") & (m["metric"] == "quarantined")),
         F.lit(0.0), lambda total, m: total + m["value"],
     )  # fmt: skip
+    worked = F.col("stage") != "report"
+    judged = (F.col("stage") == "report") & (F.col("status") == "done")
     rows = (
-        recent.where("stage <> 'report'")
-        .where("exists(notes, note -> note LIKE 'built in one pass%') = false")
+        every.where("exists(notes, note -> note LIKE 'built in one pass%') = false")
         .groupBy("as_of")
-        .agg(F.sum(metrics).alias("landed"), F.sum(rejected).alias("quarantined"), F.sum("seconds").alias("seconds"))
+        .agg(
+            F.sum(metrics).alias("landed"),
+            F.sum(rejected).alias("quarantined"),
+            F.sum(F.when(worked, F.col("seconds"))).alias("seconds"),
+            F.count_if(worked).alias("stages"),
+            F.max_by(F.when(judged, F.struct("metrics", "notes")), F.when(judged, F.col("started_at"))).alias("page"),
+        )
+        .where("stages > 0")
         .orderBy(F.col("as_of").desc())
         .limit(HISTORY_NIGHTS)
         .collect()
     )
     return tuple(
-        HistoryNight(row["as_of"].replace(tzinfo=UTC), int(row["landed"]), int(row["quarantined"]), row["seconds"])
+        HistoryNight(
+            row["as_of"].replace(tzinfo=UTC), int(row["landed"]), int(row["quarantined"]), row["seconds"],
+            _verdict(row["page"]),
+        )
         for row in reversed(rows)
-    )
+    )  # fmt: skip
+
+
+def on_record(outcome: ledger.Outcome, verdict: Verdict) -> None:
+    """Write a page's verdict into its run: its level as a metric's label, its reasons as notes."""
+    outcome.measure("night", label=verdict.level, verdict=get_args(Level).index(verdict.level))
+    outcome.notes += [f"{verdict.level}: {reason}" for reason in verdict.reasons]
+
+
+def _verdict(page: Any) -> Verdict | None:
+    """What `on_record` wrote, if the page's run is of a release that did."""
+    for metric in page["metrics"] if page else ():
+        if metric["metric"] == "verdict" and metric["label"] in get_args(Level):
+            begin = f"{metric['label']}: "
+            reasons = [note.removeprefix(begin) for note in page["notes"] if note.startswith(begin)]
+            return Verdict(metric["label"], tuple(reasons))
+    return None
 
 
 def _audits(recent: DataFrame) -> tuple[AuditRow, ...]:

@@ -248,6 +248,8 @@ class HistoryNight:
     landed: int | None
     quarantined: int | None
     seconds: float | None
+    verdict: Verdict | None = None
+    """What its page says, where that is on record."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,7 @@ class NightReport:
     realised: tuple[NightQuality, ...] = ()
     """The nights scored whose outcomes are known."""
     history: tuple[HistoryNight, ...] = ()
+    """Of about a year, also of nights after this one: the page shows the last month before it, and the index all."""
     watch: tuple[WatchRow, ...] = ()
     """What was watched; empty as long as nobody has watched the night."""
     prices: Prices | None = None

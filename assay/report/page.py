@@ -16,6 +16,8 @@ HEADLINES = {
     "red": "Do not rely on this night",
 }
 
+HISTORY_NIGHTS = 30
+
 
 def render(night: NightReport) -> str:
     """Render the page.
@@ -30,6 +32,7 @@ def render(night: NightReport) -> str:
         A whole HTML document.
     """
     several = len(night.models) > 1
+    before = [one for one in night.history if text.utc(one.as_of) <= text.utc(night.as_of)]
     links = dict(night.links)
     if not several and night.models and night.models[0].training_page:
         links["Training"] = night.models[0].training_page
@@ -47,7 +50,7 @@ def render(night: NightReport) -> str:
             realised=realised_facts(night.realised),
             rejects=sorted(night.rejects, key=lambda r: (-r.rows, r.source, r.check, r.column or "")),
             quality=sorted(night.realised, key=lambda n: text.utc(n.as_of)),
-            history=sorted(night.history, key=lambda n: text.utc(n.as_of)),
+            history=sorted(before, key=lambda n: text.utc(n.as_of))[-HISTORY_NIGHTS:],
         )
     )
 

@@ -144,6 +144,12 @@ def day(value: datetime) -> str:
     return f"{at.day} {_MONTHS.split()[at.month - 1]} {at.year}"
 
 
+def night(value: datetime) -> str:
+    """`2013-03-05`, with the time where it is not midnight."""
+    at = utc(value)
+    return f"{at:%Y-%m-%d}" if at.hour == at.minute == 0 else f"{at:%Y-%m-%d %H:%M}"
+
+
 def short_day(value: datetime) -> str:
     """`5 Mar`."""
     at = utc(value)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import partial
+from html import escape
 from itertools import pairwise
 
 import pytest
@@ -14,7 +15,7 @@ from assay.ledger import Outcome
 from assay.report import NightReport
 from assay.report.collect import collect
 from assay.stages import run_stage
-from jobs.report import page, run_report
+from jobs.report import index, page, run_report
 from model import score, train
 from tests.parcels import START, Parcels, new_parcels, write_inputs, write_training
 
@@ -72,6 +73,23 @@ def test_the_page_shows_both_models(lakehouse: Lakehouse) -> None:
         assert f">{metric}</th>" in section
         assert "Gates passed: 1 of 1." in section
         assert "outside the bins" not in section
+
+
+def test_the_index_has_every_night_also_once_an_older_one_is_written_again(lakehouse: Lakehouse) -> None:
+    levels = {}
+    for night in (START, NEXT, START):
+        outcome = run_report(lakehouse, night)
+        (levels[night],) = (metric.label for metric in outcome.metrics if metric.metric == "verdict")
+        assert outcome.notes[-1] == str(page(lakehouse, night))
+    html = index(lakehouse).read_text()
+    assert levels == {START: told(lakehouse, START).verdict.level, NEXT: told(lakehouse, NEXT).verdict.level}
+    rows = html[html.index("<tbody") :].split("<tr")[1:]
+    for night, row in zip((NEXT, START), rows, strict=True):
+        assert f'<a href="{page(lakehouse, night).name}">{night:%Y-%m-%d}</a>' in row
+        assert f'class="judged {levels[night]}"' in row
+        assert escape(told(lakehouse, night).verdict.reasons[0], quote=False).replace("'", "&#39;") in row
+    assert 'href="index.html"' in page(lakehouse, START).read_text()
+    assert [each.name for each in index(lakehouse).parent.glob("*.new")] == []
 
 
 def test_scores_that_are_no_probabilities_are_in_bins_from_the_smallest_to_the_largest(lakehouse: Lakehouse) -> None:

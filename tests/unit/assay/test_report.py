@@ -3,7 +3,6 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from importlib.resources import files
 from math import nan
 
@@ -29,6 +28,7 @@ from assay.report import (
     WatchRow,
     render,
 )
+from tests.pages import Page
 
 AS_OF = datetime(2013, 3, 8, tzinfo=UTC)
 SECTIONS = (
@@ -44,7 +44,6 @@ SECTIONS = (
     "realised",
     "history",
 )
-VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
 def night(day: int) -> datetime:
@@ -191,42 +190,6 @@ TWO = replace(
     audits=(AuditRow("replay", AS_OF, "failed", 6_530, 65_300, model="arrival_delay"),),
     models=(replace(LATE, challenge=CHALLENGE, training_page="late_arrival-v3.html"), DELAY),
 )
-
-
-class Page(HTMLParser):
-    """Reads a page strictly: open tags in order, text per section, every attribute."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.section = ""
-        self.texts: dict[str, str] = {}
-        self.attributes: list[tuple[str, str, str]] = []
-        self.headings: list[int] = []
-        self.feed(html)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "section":
-            self.section = dict(attrs)["id"] or ""
-        if re.fullmatch(r"h\d", tag):
-            self.headings.append(int(tag[1]))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, f"</{tag}> closes nothing"
-        if tag == "section":
-            self.section = ""
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.texts[self.section] = f"{self.texts.get(self.section, '')} {data.strip()}".rstrip()
-
-    def __getitem__(self, section: str) -> str:
-        return re.sub(r"\s+", " ", self.texts[section])
 
 
 @pytest.fixture(scope="module")
