@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from html import escape
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
@@ -17,6 +18,7 @@ from assay.report.collect import collect
 from assay.stages import run_stage
 from jobs.report import index, page, run_report
 from model import score, train
+from tests.browser import look
 from tests.parcels import START, Parcels, new_parcels, write_inputs, write_training
 
 NEXT = START + timedelta(days=1)
@@ -90,6 +92,26 @@ def test_the_index_has_every_night_also_once_an_older_one_is_written_again(lakeh
         assert escape(told(lakehouse, night).verdict.reasons[0], quote=False).replace("'", "&#39;") in row
     assert 'href="index.html"' in page(lakehouse, START).read_text()
     assert [each.name for each in index(lakehouse).parent.glob("*.new")] == []
+
+
+def test_every_page_opens_in_a_browser_without_an_error_or_a_request(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    run_report(lakehouse, START)
+    pages = sorted(index(lakehouse).parent.glob("*.html"))
+    assert {"index.html", "late-v1.html", "off-v1.html", page(lakehouse, START).name} <= {each.name for each in pages}
+    for number, each in enumerate(pages):
+        for width in (1100, 400):
+            (folder := tmp_path / f"{number}-{width}").mkdir()
+            found = look(each, folder, width=width)
+            assert (found.console, found.requested, found.picture > 30_000) == ([], [], True), each
+
+
+def test_a_browser_that_finds_something_says_so(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.html"
+    wrong.write_text('<script>console.error("oh"); nothing()</script><img src="http://127.0.0.1:9/a.png">')
+    found = look(wrong, tmp_path, width=400)
+    assert ["oh" in found.console[0], "nothing is not defined" in found.console[1]] == [True, True]
+    assert found.requested == ["http://127.0.0.1:9/a.png"]
+    assert found.picture < 30_000
 
 
 def test_scores_that_are_no_probabilities_are_in_bins_from_the_smallest_to_the_largest(lakehouse: Lakehouse) -> None:
