@@ -73,6 +73,17 @@ def classes() -> Finding:
     return ok(f"Java's classes, {kept.stat().st_size / 2**20:,.0f} MB, in {kept}")
 
 
+def log_store() -> Finding:
+    """The log store for local disks, which set-up has compiled."""
+    jar = Path(sys.prefix) / "java" / "log_store.jar"
+    if not jar.is_file():
+        return warn(
+            "Delta's own log store is used: of two processes that commit to one table on a local disk at once, one may be lost",
+            "make setup, in a clone of assay",
+        )
+    return ok(f"only one process can make a version on a local disk, by {jar}")
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -119,5 +130,5 @@ def clock() -> Finding:
 
 
 CHECKS: Mapping[str, Callable[[], Finding]] = {
-    "java": java, "jars": jars, "classes": classes, "packages": packages, "clock": clock,
+    "java": java, "jars": jars, "classes": classes, "log store": log_store, "packages": packages, "clock": clock,
 }  # fmt: skip

@@ -49,6 +49,12 @@ def test_a_java_home_without_java_is_bad(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "does not run" in machine.java().found
 
 
+def test_a_missing_log_store_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    found = machine.log_store()
+    assert (found.state, "at once, one may be lost" in found.found) == ("warn", True)
+
+
 def test_a_jar_that_was_changed_or_is_missing_is_bad(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     jars = sorted((Path(sys.prefix) / "jars").glob("*.jar"))
     (tmp_path / "jars").mkdir()
