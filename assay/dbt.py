@@ -76,6 +76,29 @@ def build(
         return _outcome(spark, project_dir, result, started)
 
 
+def document(spark: SparkSession, warehouse: str, *, project_dir: Path, target_dir: Path) -> Path:
+    """Writes dbt's documentation of the project as one page that needs no server: models, lineage, tests, exposures.
+
+    Columns have their types where the session knows the table by name.
+
+    Args:
+        spark: The session of this process.
+        warehouse: Absolute folder or URI of the lakehouse's warehouse.
+        project_dir: The folder with `dbt_project.yml` and `profiles.yml`.
+        target_dir: Where dbt writes what it makes, the page among it.
+
+    Raises:
+        DbtError: The project does not parse, or the tables cannot be described.
+    """
+    project_dir, target_dir = project_dir.resolve(), target_dir.resolve()
+    flags = [flag for flag in _flags(project_dir, target_dir, {"warehouse": warehouse}) if flag != "--no-write-json"]
+    with _left_as_found(spark):
+        result = _invoke(["docs", "generate", "--static", *flags])
+    if not result.success:
+        raise DbtError("dbt could not document the project.", where=str(project_dir), found=result.exception)
+    return target_dir / "static_index.html"
+
+
 def _flags(project_dir: Path, target_dir: Path, variables: Mapping[str, str]) -> list[str]:
     """The flags that every call takes: our session, our folders, nothing printed."""
     return [

@@ -1,4 +1,4 @@
-"""`assay dbt build`, `assay dbt test`: the dbt project over the lakehouse's tables, in this process and its Spark session."""
+"""`assay dbt build`, `assay dbt test`, `assay dbt docs`: the dbt project over the lakehouse's tables, in this process and its Spark session."""
 
 import sys
 
@@ -6,12 +6,14 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this file's folder, whose names would hide the layers bronze and silver, and dbt
 
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from assay.catalog import register
 from assay.cli import parser, run
-from assay.dbt import build
+from assay.dbt import build, document
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.paths import leads_out
@@ -51,13 +53,35 @@ def run_dbt(lakehouse: Lakehouse, as_of: datetime, *, contracts: bool = False) -
     return run_stage(lakehouse, "dbt", as_of, work)
 
 
+def docs_page(lakehouse: Lakehouse) -> Path:
+    """Where dbt's documentation lies, once it was asked for."""
+    return lakehouse.folder("reports") / "dbt.html"
+
+
+def write_docs(lakehouse: Lakehouse) -> Path:
+    """Write dbt's documentation beside the pages of the nights; its place.
+
+    Raises:
+        DbtError: The project does not parse, or the tables cannot be described.
+    """
+    register(lakehouse)
+    made = document(
+        lakehouse.spark, lakehouse.root, project_dir=project_dir(lakehouse), target_dir=lakehouse.folder("dbt")
+    )
+    return made.replace(docs_page(lakehouse))
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Build and test the dbt models (build), or test silver against the contracts (test)."""
+    """Build and test the dbt models (build), test silver against the contracts (test), or write dbt's documentation (docs)."""
     options = parser(main.__doc__ or "", as_of=False)
-    options.add_argument("command", choices=["build", "test"], help="what dbt shall do")
+    options.add_argument("command", choices=["build", "test", "docs"], help="what dbt shall do")
     options.add_argument("--as-of", help="the night that the ledger names; now by default")
     given = options.parse_args(arguments)
     lakehouse = open_from(given)
+    if given.command == "docs":
+        page = write_docs(lakehouse)
+        print(json.dumps({"page": str(page)}) if given.json else page)  # noqa: T201  # a command's answer
+        return
     night = lakehouse.config.file.night.as_of
     as_of = parse_as_of(given.as_of, night) if given.as_of else datetime.now(UTC).replace(microsecond=0)
     show([run_dbt(lakehouse, as_of, contracts=given.command == "test")], as_json=given.json)

@@ -24,6 +24,7 @@ from assay.report.night import Challenge, ChallengeRow, HistoryNight, ModelBlock
 from assay.stages import run_stage
 from jobs.common import night, open_from, show
 from jobs.compare import compared, told
+from jobs.dbt import docs_page
 from model.registry import CHALLENGER, CHAMPION
 from model.tasks import TASKS
 from model.trainings import page_of
@@ -61,6 +62,8 @@ def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
         links = {"All nights": index(lakehouse).name}
         if docs.exists():
             links["Data Docs"] = Path(relpath(docs, path.parent)).as_posix()
+        if (dbt := docs_page(lakehouse)).exists():
+            links["dbt docs"] = dbt.name
         if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
             links["MLflow"] = without_login(uri)[0]
         models = lakehouse.config.models

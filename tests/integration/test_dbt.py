@@ -337,6 +337,20 @@ def test_build_says_which_table_is_missing_and_makes_none(lakehouse: Lakehouse, 
     ]  # fmt: skip
 
 
+def test_the_documentation_is_one_page_with_columns_and_with_who_reads_the_models(lakehouse: Lakehouse) -> None:
+    lakehouse.build()
+    target = lakehouse.folder / "dbt"
+    page = dbt.document(lakehouse.spark, str(lakehouse.folder), project_dir=PROJECT, target_dir=target)
+    assert page.parent == target
+    assert "worst_routes" in page.read_text()
+    catalog = json.loads((target / "catalog.json").read_text())
+    quality = catalog["nodes"]["model.assay.nightly_quality"]["columns"]
+    assert (quality["as_of"]["type"], quality["auc"]["type"]) == ("timestamp", "double")
+    manifest = json.loads((target / "manifest.json").read_text())
+    read = {model for one in manifest["exposures"].values() for model in one["depends_on"]["nodes"]}
+    assert read == {name for name in manifest["nodes"] if name.startswith("model.")}
+
+
 def test_plain_dbt_build_makes_the_same_tables(lakehouse: Lakehouse, tmp_path: Path) -> None:
     lakehouse.build()
     calibration = lakehouse.rows("daily_calibration", order=("as_of", "bin"))
