@@ -8,7 +8,7 @@ from tests.pages import Page
 NEWEST = datetime(2013, 3, 7, tzinfo=UTC)
 NIGHTS = (
     HistoryNight(NEWEST - timedelta(days=3), 10, 0, 4.0),
-    HistoryNight(NEWEST - timedelta(days=2), 1200, 0, 4.0, Verdict("green")),
+    HistoryNight(NEWEST - timedelta(days=2), 1200, 0, 4.0, Verdict("green", ("All is done.",))),
     HistoryNight(
         NEWEST - timedelta(days=1), 1300, 7, 65.0, Verdict("amber", ("7 of <b>1,300</b> rows.", "no weather"))
     ),
@@ -24,6 +24,7 @@ def test_every_night_stands_there_the_newest_first_with_its_verdict_and_its_page
     assert places == sorted(places)
     assert "7 of <b>1,300</b> rows. and 1 more" in told
     assert "1 min 5 s" in told
+    assert "All is done." not in told  # what a green night says is no news
     assert html.count("<a href=") == 1
     assert '<a href="2013-03-07.html">2013-03-07</a>' in html
     assert html.count('class="judged ') == 3
