@@ -95,7 +95,10 @@ def document(spark: SparkSession, warehouse: str, *, project_dir: Path, target_d
     with _left_as_found(spark):
         result = _invoke(["docs", "generate", "--static", *flags])
     if not result.success:
-        raise DbtError("dbt could not document the project.", where=str(project_dir), found=result.exception)
+        raise DbtError(
+            "dbt could not document the project.", where=str(project_dir), found=result.exception,
+            do="run `assay dbt build` first: it says what is wrong with the project",
+        )  # fmt: skip
     return target_dir / "static_index.html"
 
 
@@ -128,7 +131,10 @@ def _manifest(project_dir: Path, flags: list[str]) -> "Manifest":
         return known[1]
     result = _invoke(["parse", *flags])
     if not result.success:
-        raise DbtError("The dbt project cannot be parsed.", where=str(project_dir), found=result.exception)
+        raise DbtError(
+            "The dbt project cannot be parsed.", where=str(project_dir), found=result.exception,
+            do="mend the file that it names, or dbt: <folder> in lakehouse.yml",
+        )  # fmt: skip
     manifest: Manifest = result.result
     _parsed[project_dir] = (fingerprint, manifest)
     return manifest

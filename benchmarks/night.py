@@ -75,6 +75,7 @@ def of_demo(folder: Path) -> tuple[Path, str]:
     if not (warehouse / "ops" / "runs").exists():
         raise SystemExit("There is no lakehouse of the demo: run `make demo`, or give --small")
     shutil.copytree(ROOT / "conf", folder / "conf")
+    shutil.copytree(ROOT / "dbt_project", folder / "dbt_project", ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(warehouse, folder / "warehouse" / "flights")
     return folder / "conf" / "flights", "2013-03-07"
 
