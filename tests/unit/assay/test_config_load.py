@@ -163,6 +163,7 @@ def test_load_environment_has_defaults_for_one_machine(conf: Path) -> None:
         "connections": {},
         "alerts": Alerts().model_dump(),
         "metrics": Metrics().model_dump(),
+        "prices": None,
         "sql_server": None,
     }
 
