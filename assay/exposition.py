@@ -110,12 +110,7 @@ def _of_stages(facts: Facts) -> Iterator[Given]:
     yield "stage_rows_in", "Rows that a stage was given in the last night.", labels, each(one.rows_in for one in stages)
     yield "stage_rows_out", "Rows that a stage made in the last night.", labels, each(one.rows_out for one in stages)
     yield "stage_spark_jobs", "Spark jobs of a stage in the last night.", labels, each(one.spark_jobs for one in stages)
-    yield (
-        "stage_cpu_seconds",
-        "CPU time that a stage took in the last night.",
-        labels,
-        each(one.cpu_seconds for one in stages),
-    )
+    yield "stage_cpu_seconds", "CPU time that a stage took in the last night.", labels, each(one.cpu_seconds for one in stages)  # fmt: skip
     yield "stage_shuffle_bytes", "Bytes that a stage sent through shuffles in the last night.", labels, each(one.shuffle_bytes for one in stages)  # fmt: skip
     yield "stage_files_written", "Files that a stage wrote into tables in the last night.", labels, each(one.files_written for one in stages)  # fmt: skip
     yield (

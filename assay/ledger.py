@@ -31,10 +31,12 @@ GATES = "ops.gates"
 _INPUTS = "array<struct<table: string, version: bigint>>"
 _TARGET = f"struct<target: string, key: string, table: string, version: bigint, inputs: {_INPUTS}>"
 _METRIC = "struct<target: string, batch: int, metric: string, label: string, value: double>"
+_USAGE = {"cpu_seconds": "double", "shuffle_bytes": "bigint", "files_written": "int"}
+"""Columns that a ledger of an older release does not have before the first run of this one."""
 SCHEMA = f"""
     run_id string, lakehouse string, stage string, as_of timestamp, status string,
     started_at timestamp, ended_at timestamp, seconds double, spark_jobs int, code string, error string,
-    cpu_seconds double, shuffle_bytes bigint, files_written int,
+    {", ".join(f"{name} {kind}" for name, kind in _USAGE.items())},
     targets array<{_TARGET}>, metrics array<{_METRIC}>, notes array<string>
 """
 
@@ -129,9 +131,9 @@ def runs(lakehouse: Lakehouse) -> DataFrame:
     """The ledger; empty before the first run."""
     if not lakehouse.tables.exists(RUNS):
         return local_frame(lakehouse.spark, [], SCHEMA)
-    found, empty = lakehouse.tables.read(RUNS), local_frame(lakehouse.spark, [], SCHEMA)
-    later = {each.name: F.lit(None).cast(each.dataType) for each in empty.schema if each.name not in found.columns}
-    return found.withColumns(later) if later else found  # no run of this version has been on record yet
+    found = lakehouse.tables.read(RUNS)
+    later = {name: F.lit(None).cast(kind) for name, kind in _USAGE.items() if name not in found.columns}
+    return found.withColumns(later) if later else found
 
 
 def metrics(lakehouse: Lakehouse) -> DataFrame:

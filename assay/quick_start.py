@@ -16,6 +16,9 @@ from pathlib import Path
 FOLDER = Path(sys.prefix) / "java"
 """Where set-up has put the classes, beside an empty folder."""
 
+LOG_STORE = FOLDER / "log_store.jar"
+"""The log store for local disks, where set-up has compiled it."""
+
 _WRITTEN_BY_SETUP = {"spark-defaults.conf", "log4j2.properties"}
 _OPTIONS, _CLASS_PATH, _WHERE = "spark.driver.extraJavaOptions", "spark.driver.extraClassPath", "SPARK_CONF_DIR"
 

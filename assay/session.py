@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from assay.config import Environment
 from assay.errors import ConfigError
-from assay.quick_start import quick, without_settings
+from assay.quick_start import LOG_STORE, quick, without_settings
 from assay.redaction import SETTINGS, secret_settings
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,6 @@ def _leave_to_python() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-_STORE_JAR = "log_store.jar"
 _REDACTION = "spark.redaction.regex"
 _WHOLE_STAGE = "spark.sql.codegen.wholeStage"
 MANY = 100_000
@@ -98,7 +97,7 @@ def session(environment: Environment) -> SparkSession:
         return active
     master, jars = environment.spark.master, installed_jars()
     settings: dict[str, str] = {"spark.app.name": f"assay {environment.name}", **SESSION}
-    settings |= STORE if any(Path(jar).name == _STORE_JAR for jar in jars) else {}
+    settings |= STORE if LOG_STORE.exists() else {}
     embedded = master is not None and master.startswith("local")
     if embedded:
         settings = {**EMBEDDED, **settings}

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from assay.doctor.finding import Finding, bad, ok, warn
-from assay.quick_start import kept_classes
+from assay.quick_start import LOG_STORE, kept_classes
 
 _ROOT = Path(__file__).parents[2]
 JAVA = 17
@@ -75,13 +75,12 @@ def classes() -> Finding:
 
 def log_store() -> Finding:
     """The log store for local disks, which set-up has compiled."""
-    jar = Path(sys.prefix) / "java" / "log_store.jar"
-    if not jar.is_file():
+    if not LOG_STORE.is_file():
         return warn(
             "Delta's own log store is used: of two processes that commit to one table on a local disk at once, one may be lost",
             "make setup, in a clone of assay",
         )
-    return ok(f"only one process can make a version on a local disk, by {jar}")
+    return ok(f"only one process can make a version on a local disk, by {LOG_STORE}")
 
 
 def _sha256(path: Path) -> str:

@@ -50,7 +50,7 @@ def test_a_java_home_without_java_is_bad(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_a_missing_log_store_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(machine, "LOG_STORE", tmp_path / "log_store.jar")
     found = machine.log_store()
     assert (found.state, "at once, one may be lost" in found.found) == ("warn", True)
 
