@@ -164,7 +164,8 @@ def _left_as_found(spark: SparkSession) -> Iterator[None]:
 
 def _outcome(spark: SparkSession, project_dir: Path, result: "dbtRunnerResult", started: float) -> DbtOutcome:
     """What was built and passed; DbtError with every failure otherwise."""
-    nodes: Sequence[Any] = getattr(result.result, "results", ())  # models, tests and the registration of tables
+    results: Sequence[Any] = getattr(result.result, "results", ())
+    nodes = [node for node in results if node.node.resource_type != "exposure"]  # which dbt does nothing for
     failed = [node for node in nodes if node.status in ("error", "fail", "runtime error")]
     if failed:
         skipped = [node.node.name for node in nodes if node.status == "skipped"]

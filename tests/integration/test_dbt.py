@@ -17,7 +17,6 @@ from assay import dbt
 from assay.errors import DbtError
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
-JARS = Path(sys.prefix) / "jars"
 
 OUTCOMES = (
     "carrier string, flight int, origin string, dest string, flight_date date, sched_dep_time int, arr_delay int, "
@@ -356,7 +355,7 @@ def test_plain_dbt_build_makes_the_same_tables(lakehouse: Lakehouse, tmp_path: P
     calibration = lakehouse.rows("daily_calibration", order=("as_of", "bin"))
     version = lakehouse.version("nightly_quality")
     environment = {
-        **os.environ, "ASSAY_WAREHOUSE": str(lakehouse.folder), "ASSAY_JARS": f"{JARS}/*.jar", "DO_NOT_TRACK": "1",
+        **os.environ, "ASSAY_WAREHOUSE": str(lakehouse.folder), "DO_NOT_TRACK": "1",
         "ASSAY_SPARK_MASTER": "local[2]", "DBT_TARGET_PATH": str(tmp_path / "target"),
         "DBT_LOG_PATH": str(tmp_path / "log"),
     }  # fmt: skip
