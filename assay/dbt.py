@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import SparkSession
 
 from assay.errors import DbtError
+from assay.ledger import hash_of
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -22,17 +23,19 @@ _SESSION_SETTINGS = ("spark.sql.ansi.enabled", "spark.sql.sources.partitionOverw
 _FAILING_ROWS_SHOWN = 10
 _LONGEST_MESSAGE = 1000
 
-_Fingerprint = tuple[tuple[str, int, int], ...]
+# What dbt and Spark leave in a project's folder when they are run there.
+_LEFT_BEHIND = {"target", "logs", "spark-warehouse"}
+
 # The parsed project of this process, by folder: parsing costs more than a night's queries.
-_parsed: dict[Path, tuple[_Fingerprint, "Manifest"]] = {}
+_parsed: dict[Path, tuple[str, "Manifest"]] = {}
 
 
 @dataclass(frozen=True)
 class DbtOutcome:
     """What one `dbt build` did."""
 
-    models: tuple[str, ...]
-    """Models built, in the order they were done."""
+    models: Mapping[str, tuple[str, ...]]
+    """Tables of the models built, in the order they were done -> the tables that each was made of."""
     tests: tuple[str, ...]
     """Tests that passed."""
     warnings: tuple[str, ...]
@@ -73,7 +76,7 @@ def build(
         command = ["test", "--select", "tag:contract"] if contracts else ["build"]
         arguments = [*command, *flags, *(["--full-refresh"] if full_refresh else [])]
         result = _invoke(arguments, manifest)
-        return _outcome(spark, project_dir, result, started)
+        return _outcome(spark, project_dir, result, manifest, started)
 
 
 def document(spark: SparkSession, warehouse: str, *, project_dir: Path, target_dir: Path) -> Path:
@@ -125,9 +128,9 @@ def _manifest(project_dir: Path, flags: list[str]) -> "Manifest":
 
     No model of the project is ephemeral, which a manifest that is used again would compile wrongly.
     """
-    fingerprint = _fingerprint(project_dir)
+    found = fingerprint(project_dir)
     known = _parsed.get(project_dir)
-    if known is not None and known[0] == fingerprint:
+    if known is not None and known[0] == found:
         return known[1]
     result = _invoke(["parse", *flags])
     if not result.success:
@@ -136,16 +139,22 @@ def _manifest(project_dir: Path, flags: list[str]) -> "Manifest":
             do="mend the file that it names, or dbt: <folder> in lakehouse.yml",
         )  # fmt: skip
     manifest: Manifest = result.result
-    _parsed[project_dir] = (fingerprint, manifest)
+    _parsed[project_dir] = (found, manifest)
     return manifest
 
 
-def _fingerprint(project_dir: Path) -> _Fingerprint:
-    """Path, time and size of every file that parsing reads."""
-    files = [project_dir / "dbt_project.yml", project_dir / "profiles.yml"]
-    for folder in ("models", "macros", "tests"):
-        files += sorted(path for path in (project_dir / folder).rglob("*") if path.suffix in (".sql", ".yml"))
-    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files if path.exists())
+def fingerprint(project_dir: Path) -> str:
+    """A hash of what is in the files of a project."""
+    files = [
+        path.relative_to(project_dir)
+        for path in sorted(project_dir.rglob("*"))
+        if path.is_file() and not _is_left_behind(path.relative_to(project_dir))
+    ]
+    return hash_of(json.dumps([[str(path), hash_of((project_dir / path).read_bytes())] for path in files]))
+
+
+def _is_left_behind(path: Path) -> bool:
+    return path.parts[0] in _LEFT_BEHIND or any(part.startswith(".") for part in path.parts)
 
 
 @contextmanager
@@ -162,7 +171,9 @@ def _left_as_found(spark: SparkSession) -> Iterator[None]:
                 spark.conf.set(name, value)
 
 
-def _outcome(spark: SparkSession, project_dir: Path, result: "dbtRunnerResult", started: float) -> DbtOutcome:
+def _outcome(
+    spark: SparkSession, project_dir: Path, result: "dbtRunnerResult", manifest: "Manifest", started: float
+) -> DbtOutcome:
     """What was built and passed; DbtError with every failure otherwise."""
     results: Sequence[Any] = getattr(result.result, "results", ())
     nodes = [node for node in results if node.node.resource_type != "exposure"]  # which dbt does nothing for
@@ -180,11 +191,30 @@ def _outcome(spark: SparkSession, project_dir: Path, result: "dbtRunnerResult", 
     if not result.success:
         raise DbtError("dbt could not run.", where=str(project_dir), found=result.exception)
     return DbtOutcome(
-        models=tuple(n.node.name for n in nodes if n.node.resource_type == "model" and n.status == "success"),
+        models={
+            table: tuple(filter(None, (_table(manifest, name) for name in n.node.depends_on.nodes)))
+            for n in nodes
+            if n.node.resource_type == "model"
+            and n.status == "success"
+            and (table := _table(manifest, n.node.unique_id))
+        },
         tests=tuple(n.node.name for n in nodes if n.node.resource_type == "test" and n.status == "pass"),
         warnings=tuple(_message(spark, n) for n in nodes if n.status == "warn"),
         seconds=time.monotonic() - started,
     )
+
+
+def _table(manifest: "Manifest", name: str) -> str | None:
+    """The table in the lakehouse that a model or a source is, or is a view of; None for anything else.
+
+    Args:
+        manifest: The project.
+        name: dbt's unique name, as `model.project.name`.
+    """
+    if source := manifest.sources.get(name):
+        return f"{source.schema}.{source.meta.get('current_of', source.identifier)}"
+    node = manifest.nodes.get(name)
+    return f"{node.schema}.{node.alias}" if node and node.resource_type == "model" else None
 
 
 def _message(spark: SparkSession, result: Any) -> str:

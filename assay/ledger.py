@@ -216,6 +216,6 @@ def key_of(*parts: object) -> str:
     return hash_of(json.dumps([__version__, *parts], sort_keys=True, default=str))
 
 
-def hash_of(text: str) -> str:
-    """Sixteen digits of a text's SHA-256."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def hash_of(content: str | bytes) -> str:
+    """Sixteen digits of the SHA-256 of a text or of bytes."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()[:16]

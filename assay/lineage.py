@@ -134,7 +134,7 @@ class Lineage:
             raise TableError(
                 f"No run is on record that has made {table}{asked}.", where=ledger.RUNS,
                 expected=nearest(table, self.made) if table not in self.made else _versions(self.made[table]),
-                do="see what ran: assay runs; what dbt has made, dbt's own documentation tells",
+                do="see what ran: assay runs",
             )  # fmt: skip
         return made
 

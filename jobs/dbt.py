@@ -7,19 +7,24 @@ if __name__ == "__main__":
 
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from assay import ledger
 from assay.catalog import register
 from assay.cli import parser, run
-from assay.dbt import build, document
+from assay.dbt import build, document, fingerprint
+from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.paths import leads_out
 from assay.stages import run_stage
 from assay.times import parse_as_of
 from jobs.common import open_from, show
+
+_OURS = "dbt:"
+"""The target of what dbt makes, in the ledger; no name of a source, table or model has a colon."""
 
 
 def project_dir(lakehouse: Lakehouse) -> Path:
@@ -35,20 +40,42 @@ def project_dir(lakehouse: Lakehouse) -> Path:
     return base / file.dbt
 
 
+def decided_by(lakehouse: Lakehouse, as_of: datetime) -> tuple[str, Mapping[str, int]]:
+    """The key of what dbt makes for a night, and the versions that it has of the tables that others make.
+
+    The ledger itself, which every run adds to, decides nothing but by what was delivered.
+    """
+    made = ledger.known(lakehouse, [as_of]).newest.items()
+    versions = {table: of.version for table, of in made if of.target != _OURS and not table.startswith("ops.")}
+    delivered = lakehouse.tables.version(ledger.FILES)
+    return ledger.key_of("dbt", as_of, fingerprint(project_dir(lakehouse)), delivered, versions), versions
+
+
+def is_built(lakehouse: Lakehouse, as_of: datetime) -> bool:
+    """Whether dbt has built for a night what it would build now."""
+    key, _ = decided_by(lakehouse, as_of)
+    return (as_of, key) in ledger.completed(lakehouse, "dbt", [as_of])
+
+
 def run_dbt(lakehouse: Lakehouse, as_of: datetime, *, contracts: bool = False) -> Outcome:
-    """Build and test every dbt model, or test silver against the contracts.
+    """Build and test every dbt model, also where they are built; or test silver against the contracts.
 
     Raises:
         DbtError: A model or a test failed.
     """
 
     def work(outcome: Outcome) -> None:
+        key, versions = decided_by(lakehouse, as_of)
         done = build(
             lakehouse.spark, lakehouse.root, project_dir=project_dir(lakehouse), target_dir=lakehouse.folder("dbt"),
             contracts=contracts,
         )  # fmt: skip
         outcome.measure("dbt", models=len(done.models), tests=len(done.tests), warnings=len(done.warnings))
         outcome.notes += [f"warning: {text}" for text in done.warnings]
+        now = {**versions, **{table: lakehouse.tables.version(table) for table in done.models}}
+        for table in (table for table in done.models if now[table] >= 0):  # others are views
+            made_of = tuple(Input(of, at) for of in done.models[table] if (at := now.get(of, -1)) >= 0)
+            outcome.targets.append(Target(_OURS, key, table, now[table], made_of))
 
     return run_stage(lakehouse, "dbt", as_of, work)
 

@@ -11,6 +11,7 @@ from assay.ledger import Outcome
 from gold import stage
 from gold.decision import decide
 from jobs.common import kept
+from jobs.dbt import is_built
 from jobs.train import check_promoted, train_model
 from model import policy
 from model.registry import CHALLENGER, CHAMPION, aliases, champion, due, untouched, waiting
@@ -111,6 +112,10 @@ def score_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
     return State("already complete", "the night is scored")
 
 
-def dbt_state(lakehouse: Lakehouse, _as_of: datetime) -> State:
-    """Nothing to do without a project."""
-    return RUN if lakehouse.config.file.dbt is not None else State("not due", "lakehouse.yml names no dbt project")
+def dbt_state(lakehouse: Lakehouse, as_of: datetime) -> State:
+    """Nothing to do without a project, or while it and the tables are as they were when it was built for the night."""
+    if lakehouse.config.file.dbt is None:
+        return State("not due", "lakehouse.yml names no dbt project")
+    if is_built(lakehouse, as_of):
+        return State("already complete", "neither the project nor a table has changed since it was built")
+    return RUN

@@ -235,8 +235,13 @@ def test_build_makes_every_table_from_literal_rows(lakehouse: Lakehouse) -> None
 
     outcome = lakehouse.build()
 
-    assert sorted(outcome.models) == ["daily_calibration", "feed_health", "nightly_quality", "worst_routes"]
-    assert sorted(outcome.tests) == [f"{model}_holds" for model in sorted(outcome.models)]
+    assert outcome.models == {
+        "gold.feed_health": ("ops.files", "ops.runs"),
+        "gold.worst_routes": ("silver.outcomes__history", "gold.late_arrival_predictions"),
+        "gold.nightly_quality": ("gold.late_arrival_predictions", "silver.outcomes__history"),
+        "gold.daily_calibration": ("gold.nightly_quality",),
+    }
+    assert sorted(outcome.tests) == [f"{model.removeprefix('gold.')}_holds" for model in sorted(outcome.models)]
     assert outcome.warnings == ()
     assert lakehouse.rows("daily_calibration", order=("as_of", "bin")) == [
         (night(1), 1, 2, 0.2, 0.3, 2, 2, 0.225, 0.5, 0.275),

@@ -219,7 +219,7 @@ def test_silver_holds_what_the_contracts_say_by_tests_of_dbt(
     done = dbt.build(lakehouse.spark, lakehouse.root, project_dir=project, target_dir=tmp_path, contracts=True)
     asked = [*sorted(lakehouse.config.sources), "outcomes_airline"]
     assert sorted(done.tests) == sorted(f"contract_{name}" for name in asked)
-    assert done.models == ()
+    assert done.models == {}
     left_out = (
         lakehouse.tables.read("ops.runs").select(F.explode("notes").alias("note")).where("note like '%constraint%'")
     )

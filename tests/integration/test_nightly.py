@@ -1,6 +1,7 @@
 """`assay nightly` that is left alone: what is done is skipped, what was missed is caught up, and how it stands is told."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,20 +10,25 @@ from typing import Any, Protocol
 
 import pytest
 
+from assay import lineage
 from assay.cli import main
 from assay.dag import Stage, tasks
 from assay.errors import ContractError, TimeLimitError
+from assay.known import Input
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
-from assay.night import run_tasks
+from assay.night import Ended, run_tasks
 from assay.runs import last_complete, recent
 from assay.stages import run_stage
 from jobs.common import set_now
 from jobs.night import waiting
-from jobs.night.stages import completing
+from jobs.night.stages import STAGES, completing
 from jobs.nightly import nights_due, run_night, run_nights
 from jobs.status import status
+from silver.dbt_sources import dbt_sources
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 CONTRACT = """
 description: What a station measured. One row per station and hour.
@@ -55,10 +61,10 @@ class Plant:
 
     made: Readings
 
-    def open(self, night: str = "{}", freshness: str = "30h") -> Lakehouse:
-        """The lakehouse, with settings of its nights and of its contract."""
+    def open(self, night: str = "{}", freshness: str = "30h", dbt: str = "null") -> Lakehouse:
+        """The lakehouse, with settings of its nights and of its contract, and maybe a dbt project."""
         conf = self.made.lakehouse.conf_dir
-        (conf / "lakehouse.yml").write_text(f"name: tiny\ndescription: One source.\nnight: {night}\n")
+        (conf / "lakehouse.yml").write_text(f"name: tiny\ndescription: One source.\nnight: {night}\ndbt: {dbt}\n")
         (conf / "sources" / "readings.yml").write_text(CONTRACT.replace("FRESHNESS", freshness))
         return open_lakehouse(conf)
 
@@ -254,6 +260,36 @@ def test_a_stage_over_its_limit_is_cancelled_and_the_session_goes_on(readings: R
         run_tasks(lakehouse, day(2), tasks([limited], []))
     (run,) = recent(lakehouse, limit=9)
     assert (run.status, run.error.splitlines()[0]) == ("failed", "The stage features took longer than its limit.")
+
+
+def test_dbt_builds_what_has_changed_since_and_its_tables_are_traced(plant: Plant) -> None:
+    project = plant.made.lakehouse.conf_dir.parents[1] / "dbt_project"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs", "models"))
+    (project / "models").mkdir()
+    hours = project / "models" / "hours.sql"
+    hours.write_text("select station, count(*) as hours from {{ source('silver', 'readings') }} group by all")
+    (project / "models" / "busiest.sql").write_text("select max(hours) as hours from {{ ref('hours') }}")
+    plant.deliver(1)
+    lakehouse = plant.open(dbt="dbt_project")
+    (project / "models" / "silver.yml").write_text(dbt_sources(lakehouse.config))
+
+    def built(night: int) -> str:
+        ended: list[Ended] = []
+        some = [stage for stage in STAGES if stage.name in ("bronze", "silver", "dbt")]
+        run_night(lakehouse, day(night), stages=some, ended=ended.append)
+        (state,) = (one.state.what for one in ended if str(one.task) == "dbt")
+        return state
+
+    assert [built(2), built(2)] == ["would run", "already complete"]
+    seen = lineage.read(lakehouse)
+    assert [each.table for each in seen.find("gold.hours").target.inputs] == ["silver.readings__history"]
+    assert seen.find("gold.busiest").target.inputs == (Input("gold.hours", seen.find("gold.hours").version),)
+    hours.write_text("select station, count(*) + 1 as hours from {{ source('silver', 'readings') }} group by all")
+    assert [built(2), built(2)] == ["would run", "already complete"]
+    assert lakehouse.tables.read("gold.busiest").collect() == [(2,)]
+    plant.deliver(2)
+    assert [built(3), built(3), built(2)] == ["would run", "already complete", "would run"]
+    assert lakehouse.tables.read("gold.busiest").collect() == [(3,)]
 
 
 def test_what_is_done_of_a_night_of_flights_is_skipped_and_said(
