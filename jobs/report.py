@@ -16,10 +16,11 @@ from assay.cli import parser, run
 from assay.config import Model
 from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
-from assay.ledger import Outcome
+from assay.ledger import Outcome, key_of
 from assay.redaction import without_login
 from assay.report import NightReport, render, render_index
 from assay.report.collect import collect, on_record
+from assay.report.current import WRITTEN, unchanged
 from assay.report.night import Challenge, ChallengeRow, HistoryNight, ModelBlock
 from assay.stages import run_stage
 from jobs.common import night, open_from, show
@@ -53,25 +54,44 @@ def data_docs(lakehouse: Lakehouse) -> Path:
     return lakehouse.folder("expectations") / "data_docs" / "index.html"
 
 
+def links_of(lakehouse: Lakehouse, as_of: datetime) -> dict[str, str]:
+    """What a night's page links to: name -> address, relative to the page."""
+    links = {"All nights": index(lakehouse).name}
+    if (docs := data_docs(lakehouse)).exists():
+        links["Data Docs"] = Path(relpath(docs, page(lakehouse, as_of).parent)).as_posix()
+    if (dbt := docs_page(lakehouse)).exists():
+        links["dbt docs"] = dbt.name
+    if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
+        links["MLflow"] = without_login(uri)[0]
+    return links
+
+
+def page_key(lakehouse: Lakehouse, as_of: datetime) -> str:
+    """What decides a night's page besides the tables: the configuration, prices and links."""
+    prices = lakehouse.environment.prices
+    return key_of(
+        "report", lakehouse.config.model_dump_json(), prices and prices.model_dump_json(), links_of(lakehouse, as_of)
+    )
+
+
+def is_current(lakehouse: Lakehouse, as_of: datetime) -> bool:
+    """Whether the page of a night is there, with the index, and says what it would say now."""
+    there = page(lakehouse, as_of).exists() and index(lakehouse).exists()
+    return there and unchanged(lakehouse, as_of, page_key(lakehouse, as_of))
+
+
 def run_report(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
-    """Write the page of a night from what the tables say."""
+    """Write the page of a night from what the tables say, also where it says so already."""
 
     def work(outcome: Outcome) -> None:
         path = page(lakehouse, as_of)
-        docs = data_docs(lakehouse)
-        links = {"All nights": index(lakehouse).name}
-        if docs.exists():
-            links["Data Docs"] = Path(relpath(docs, path.parent)).as_posix()
-        if (dbt := docs_page(lakehouse)).exists():
-            links["dbt docs"] = dbt.name
-        if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
-            links["MLflow"] = without_login(uri)[0]
         models = lakehouse.config.models
         probabilities = {name for name, model in models.items() if TASKS[model.task].probability}
-        facts = collect(lakehouse, as_of, outcome.run_id, links, probabilities)
+        facts = collect(lakehouse, as_of, outcome.run_id, links_of(lakehouse, as_of), probabilities)
         blocks = tuple(_with_rest(lakehouse, models[block.name], block, as_of) for block in facts.models)
         path.write_text(render(replace(facts, models=blocks)), encoding="utf-8")
         on_record(outcome, facts.verdict)
+        outcome.measure("night", label=page_key(lakehouse, as_of), **{WRITTEN: 1})
         outcome.notes.append(str(path))
         _write_index(lakehouse, facts)
 

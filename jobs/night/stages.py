@@ -27,7 +27,7 @@ STAGES = ordered((
           runs=("scoring_set", "score", "shadow")),
     Stage("dbt", one(run_dbt), needs=("score",), state=steps.dbt_state),
     Stage("watch", one(run_watch), after=("dbt",)),
-    Stage("report", one(run_report), after=("watch",)),
+    Stage("report", one(run_report), after=("watch",), state=steps.report_state),
 ))  # fmt: skip
 """In order. A stage `needs` what must have gone well, and comes `after` what must have ended."""
 

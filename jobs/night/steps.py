@@ -12,6 +12,7 @@ from gold import stage
 from gold.decision import decide
 from jobs.common import kept
 from jobs.dbt import is_built
+from jobs.report import is_current
 from jobs.train import check_promoted, train_model
 from model import policy
 from model.registry import CHALLENGER, CHAMPION, aliases, champion, due, untouched, waiting
@@ -118,4 +119,11 @@ def dbt_state(lakehouse: Lakehouse, as_of: datetime) -> State:
         return State("not due", "lakehouse.yml names no dbt project")
     if is_built(lakehouse, as_of):
         return State("already complete", "neither the project nor a table has changed since it was built")
+    return RUN
+
+
+def report_state(lakehouse: Lakehouse, as_of: datetime) -> State:
+    """Nothing to do while the night's page says what it would say now."""
+    if is_current(lakehouse, as_of):
+        return State("already complete", "nothing was done since the page was written")
     return RUN
