@@ -1,5 +1,6 @@
 """The ledger of many nights: as few files as of few nights, nothing lost, and known without being read again."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import RUNS, Outcome, known, record
 from assay.lineage import read
+from assay.report.current import unchanged
 from assay.runs import recent
 
 FIRST = datetime(2013, 3, 1, tzinfo=UTC)
@@ -29,6 +31,19 @@ def operations_of(lakehouse: Lakehouse) -> list[str]:
     """What the commits of the ledger did."""
     history = DeltaTable.forPath(lakehouse.spark, lakehouse.tables.path(RUNS)).history()
     return [row["operation"] for row in history.select("operation").collect()]
+
+
+def ran(
+    lakehouse: Lakehouse, stage: str, minute: int, *made: Target, status: str = "done", **metrics: float
+) -> Outcome:
+    """A minute's run of a stage for the first night, on record."""
+    began = FIRST + timedelta(minutes=minute)
+    outcome = Outcome(
+        stage, FIRST, status=status, started_at=began, ended_at=began + timedelta(seconds=5), targets=[*made]
+    )
+    outcome.measure("readings", None, "key", **metrics)
+    record(lakehouse, outcome)
+    return outcome
 
 
 class Readings(Protocol):
@@ -88,3 +103,29 @@ def test_a_process_that_does_night_after_night_reads_the_ledger_once(
     with pytest.raises(TypeError):  # an earlier night is not among what was read
         known(lakehouse, [FIRST - timedelta(days=1)])
     assert before.first == FIRST
+
+
+def test_a_page_is_what_it_would_be_until_a_run_has_done_something(readings: Readings) -> None:
+    lakehouse = readings.lakehouse
+    made = Target("readings", "batch 1", "bronze.readings", 0)
+    assert not unchanged(lakehouse, FIRST, "key")
+    ran(lakehouse, "bronze", 1, made, files=1)
+    assert not unchanged(lakehouse, FIRST, "key")
+    ran(lakehouse, "report", 2, page=1)
+    ran(lakehouse, "alerts", 3)
+    ran(lakehouse, "bronze", 4, files=0, duplicate=0, waiting=2)
+    ran(lakehouse, "silver", 5, stale=3)
+    assert unchanged(lakehouse, FIRST, "key")
+    assert not unchanged(lakehouse, FIRST, "another configuration")
+    assert not unchanged(lakehouse, FIRST + timedelta(days=1), "key")
+    happens: list[Callable[[int], Outcome]] = [
+        lambda minute: ran(lakehouse, "bronze", minute, duplicate=1),
+        lambda minute: ran(lakehouse, "silver", minute, status="failed"),
+        lambda minute: ran(lakehouse, "watch", minute, made),
+        lambda minute: ran(lakehouse, "audit_point_in_time", minute),
+    ]
+    for minute, happen in zip(range(10, 50, 10), happens, strict=True):
+        happen(minute)
+        assert not unchanged(lakehouse, FIRST, "key")
+        ran(lakehouse, "report", minute + 1, page=1)
+        assert unchanged(lakehouse, FIRST, "key")

@@ -26,6 +26,7 @@ from jobs.common import set_now
 from jobs.night import waiting
 from jobs.night.stages import STAGES, completing
 from jobs.nightly import nights_due, run_night, run_nights
+from jobs.report import page
 from jobs.status import status
 from silver.dbt_sources import dbt_sources
 
@@ -310,6 +311,9 @@ def test_what_is_done_of_a_night_of_flights_is_skipped_and_said(
     jobs_before = jobs_so_far(lakehouse.spark)
     run_night(lakehouse, night)
     assert jobs_so_far(lakehouse.spark) - jobs_before <= 25  # Delta's look at a log every tenth commit among them
+    page(lakehouse, night).unlink()
+    assert [outcome.stage for outcome in run_night(lakehouse, night)][-1] == "report"
+    assert page(lakehouse, night).exists()
     words = ["--conf-dir", str(lakehouse.conf_dir), "--as-of", f"{night:%Y-%m-%d}"]
     assert main(["nightly", *words, "--only", "score"]) == 0
     assert capsys.readouterr().out.split(maxsplit=5)[-1] == "already complete: the night is scored\n"
