@@ -23,7 +23,7 @@ from assay.stages import run_stage
 from assay.tables import Commit, Tables, quoted
 from model.contributions import FIELDS as CONTRIBUTIONS
 from model.definitions import FEATURE_DEFINITIONS, as_trained, older_name
-from model.predict import check_scores, finite_count, predict
+from model.predict import Asked, check_scores, finite_count, predict, together
 from model.registry import CHALLENGER, CHAMPION, Registered, aliases, challenger, champion
 from model.tasks import TASKS
 
@@ -103,7 +103,9 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     _check_task(model, scorer)
     version = lakehouse.tables.version(source)
     inputs = lakehouse.tables.read(source, version).where(F.col("as_of") == F.lit(outcome.as_of))
-    asked: list[Column] = [F.count("*").alias("rows"), F.any_value(FEATURE_VERSIONS).alias("versions")]
+    asked = [
+        F.count("*").alias("rows"), together(model.key).alias("keys"), F.any_value(FEATURE_VERSIONS).alias("versions"),
+    ]  # fmt: skip
     if FEATURE_DEFINITIONS in inputs.columns:
         asked.append(F.any_value(FEATURE_DEFINITIONS).alias("definitions"))
     given = only_row(inputs.agg(*asked)).asDict()
@@ -130,14 +132,20 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     }
     slice_of: Mapping[str, Sequence[object]] = {"as_of": [outcome.as_of], "role": [scorer.role]}
     empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
-    commit = write(lakehouse.tables, model, scored, told, asked=given["rows"], slice_of=slice_of, empty=empty)
+    # The keys of what the stage before has just written are those of the spine, which it has found to be different.
+    checked = any(
+        made.table == source and made.version == version
+        for made in ledger.completed(lakehouse, "scoring_set", [outcome.as_of]).values()
+    )
+    asked_for = Asked(given["rows"], given["keys"] if checked else None)
+    commit = write(lakehouse.tables, model, scored, told, asked=asked_for, slice_of=slice_of, empty=empty)
     outcome.measure(model.name, rows=commit.rows, version=scorer.version)
     made_of = (Input(source, version), Input(f"models:/{model.name}", scorer.version))
     outcome.targets.append(Target(model.name, key, table, commit.version, made_of))
 
 
 def write(
-    tables: Tables, model: Model, scored: DataFrame, told: Mapping[str, Column], *, asked: int,
+    tables: Tables, model: Model, scored: DataFrame, told: Mapping[str, Column], *, asked: Asked,
     slice_of: Mapping[str, Sequence[object]], empty: bool = False,
 ) -> Commit:  # fmt: skip
     """Replace a slice of a model's predictions, once every row that was asked for is known to have one finite score.
@@ -147,29 +155,17 @@ def write(
         model: The model.
         scored: The scored rows, with the model's key.
         told: What else is written with each row: column -> value.
-        asked: How many rows there are to be.
+        asked: The rows that there are to be.
         slice_of: The slice.
         empty: Whether the slice is known to hold nothing yet.
 
     Raises:
         ModelError: A row, a key or a score is missing, or is there twice.
     """
-    with compiled(tables.spark, rows=asked):
+    with compiled(tables.spark, rows=asked.rows):
         held = scored.persist()
         try:
-            key = [F.col(quoted(name)) for name in model.key]
-            finite = finite_count(probability=TASKS[model.task].probability)
-            row = only_row(
-                held.agg(
-                    F.count("*").alias("rows"),
-                    F.count_distinct(F.xxhash64(*key)).alias("keys"),  # as many hashes as rows: as many keys
-                    finite.alias("finite"),
-                )
-            )
-            keys = row["keys"]
-            if keys < row["rows"]:
-                keys = only_row(held.agg(F.count_distinct(F.struct(*key)).alias("keys")))["keys"]
-            check_scores(model.name, row["rows"], keys, row["finite"], asked=asked)
+            _check(model, held, asked)
             columns: list[Column | str] = [
                 *map(quoted, dict.fromkeys([*model.key, "as_of"])),
                 *TASKS[model.task].scored,
@@ -181,6 +177,16 @@ def write(
             return tables.replace(table, held.select(*columns), slice_of=slice_of, evolve=True, empty=empty)
         finally:
             held.unpersist()
+
+
+def _check(model: Model, scored: DataFrame, asked: Asked) -> None:
+    """ModelError unless each row asked for has one finite score."""
+    finite = finite_count(probability=TASKS[model.task].probability).alias("finite")
+    found = only_row(scored.agg(F.count("*").alias("rows"), together(model.key).alias("keys"), finite))
+    same = None if asked.keys is None else found["keys"] == asked.keys and found["rows"] == asked.rows
+    key = F.struct(*map(quoted, model.key))
+    keys = asked.rows if same else only_row(scored.agg(F.count_distinct(key).alias("keys")))["keys"]
+    check_scores(model.name, found["rows"], keys, found["finite"], asked=asked.rows, others=same is False)
 
 
 def _rank(model: Model) -> list[Column]:
