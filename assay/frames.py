@@ -1,13 +1,16 @@
-"""Small frames of the driver's, frames that several queries read, and the row of an aggregate."""
+"""Small frames of the driver's, frames that several queries read, the row of an aggregate, and a hash of rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
+
+from assay.tables import quoted
 
 
 def local_frame(spark: SparkSession, rows: Sequence[Mapping[str, object]], schema: str) -> DataFrame:
@@ -36,3 +39,11 @@ def held(frame: DataFrame) -> Iterator[DataFrame]:
 def only_row(frame: DataFrame) -> Row:
     """The single row of an aggregate without groups."""
     return frame.collect()[0]
+
+
+def together(columns: Sequence[str]) -> Column:
+    """An aggregate: a hash of all rows' values in some columns, in whatever order.
+
+    Where no values are there twice, as many other rows have the same hash only if their values are the same.
+    """
+    return F.bit_xor(F.xxhash64(*map(quoted, columns)))

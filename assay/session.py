@@ -57,10 +57,10 @@ MANY = 100_000
 EMBEDDED = {
     "spark.sql.catalogImplementation": "in-memory",
     "spark.driver.memory": "2g",
-    # Throughput: nobody waits for a pause. And Java's second compiler is kept for what a night does not do hundreds of
-    # times but millions: by default it takes a third of a small night, and what it has made is hardly used before the end.
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:Tier4InvocationThreshold=500000"
-    " -XX:Tier4MinInvocationThreshold=60000 -XX:Tier4CompileThreshold=1500000 -XX:Tier4BackEdgeThreshold=4000000",
+    # Throughput: nobody waits for a pause. And Java's second compiler waits ten times as long as by default: it would take
+    # a third of a small night, and what it makes is hardly used before the end. To read millions of rows needs it.
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000"
+    " -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",

@@ -42,11 +42,12 @@ from pyspark.sql import functions as F
 
 from assay.config import Model
 from assay.config.environment import Environment, Spark
+from assay.frames import together
 from assay.session import compiled, session
 from assay.tables import Tables
 from model.artifact import Artifact
 from model.inputs import Inputs
-from model.predict import Asked, predict, together
+from model.predict import Asked, predict
 from model.score import write
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
@@ -129,8 +130,8 @@ def assay(tables: Tables, booster: bytes, to: str) -> None:
     slice_of: dict[str, list[object]] = {"as_of": [NIGHT], "role": ["champion"]}
     told = {"role": F.lit("champion"), "model_version": F.lit(1), "model_sha256": F.lit(trained.sha256)}
     model = MODEL.model_copy(update={"name": to.partition(".")[2].removesuffix("_predictions")})
-    asked = inputs.agg(F.count("*"), together(model.key)).collect()[0]
-    write(tables, model, predict(inputs, trained, keep=KEPT), told, asked=Asked(*asked), slice_of=slice_of)
+    asked = Asked(*inputs.agg(F.count("*"), together(model.key)).collect()[0])
+    write(tables, model, predict(inputs, trained, keep=KEPT), told, asked=asked, slice_of=slice_of)
 
 
 def spark_udf(tables: Tables, model: str, to: str) -> None:

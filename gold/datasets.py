@@ -20,13 +20,15 @@ from assay.ledger import Outcome
 from assay.stages import run_stage
 from gold import recipe
 from gold.definitions import built_by, definition_key, recorded, written
-from gold.retrieval import retrieve
+from gold.retrieval import check_spine, retrieve
 from gold.spine import Spine, sources_of, spine_of
 
 FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""
 FEATURE_DEFINITIONS = "feature_definitions"
 """A column of the inputs: feature table -> the version of its definition that its slice of the night was built by."""
+SPINE = "spine"
+"""A column of the inputs: how many rows the spine has, and a hash of their keys, of which none is there twice."""
 
 
 Kept = Sequence[FeatureTable]
@@ -65,6 +67,7 @@ def _training(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept) 
     inputs = _inputs(lakehouse, model, "train", kept)
     table, made_from = f"gold.{model.name}_training", recipe.recipe(lakehouse, model, outcome.as_of, built, kept)
     with _held(spine) as held:
+        check_spine(lakehouse, model, held)
         rows = retrieve(lakehouse, model, held, kept).withColumns({"training_as_of": F.lit(outcome.as_of)})
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
         commit = lakehouse.tables.replace(
@@ -116,6 +119,8 @@ def _scoring(lakehouse: Lakehouse, model: Model, outcome: Outcome, kept: Kept, *
     }
     inputs = _inputs(lakehouse, model, "score", kept)
     with _held(spine) as held:
+        number, keys = check_spine(lakehouse, model, held)
+        about[SPINE] = F.struct(F.lit(number).alias("rows"), F.lit(keys).cast("bigint").alias("keys"))
         rows = retrieve(lakehouse, model, held, kept).withColumns(about)
         empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
         commit = lakehouse.tables.replace(table, rows, slice_of={"as_of": [outcome.as_of]}, evolve=True, empty=empty)

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from assay.config import FeatureTable, Model
 from assay.errors import FeatureError
-from assay.frames import only_row
+from assay.frames import only_row, together
 from assay.lakehouse import Lakehouse
 from assay.sql_expression import NotAllowedError, row_expression
 from assay.tables import quoted
@@ -38,7 +38,7 @@ def retrieve(
     Args:
         lakehouse: The lakehouse.
         model: Whose feature service is asked.
-        spine: The model's key, the entities' keys, `as_of`, and anything else, which is kept.
+        spine: The model's key, once for each `as_of`, the entities' keys, and anything else, which is kept.
         kept: Older versions of feature tables whose features come too; the spine has their keys.
 
     Returns:
@@ -46,10 +46,9 @@ def retrieve(
         without an event reads as empty, as each aggregate says; NULL where a night was not built.
 
     Raises:
-        FeatureError: The spine lacks a column, or has a key twice.
+        FeatureError: The spine lacks a column.
     """
     _check_columns(lakehouse, model, spine)
-    _check_rows(model, spine)
     features = input_columns(lakehouse, model)
     older = [f"{table.name}__{column.name}" for table in kept for column in table.output]
     _check_request(model, [*spine.columns, *features])
@@ -128,13 +127,20 @@ def _check_columns(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> None
         )  # fmt: skip
 
 
-def _check_rows(model: Model, spine: DataFrame) -> None:
-    """A key stands once per as_of."""
+def check_spine(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> tuple[int, int]:
+    """How many rows a spine has, and a hash of their keys `together`.
+
+    Raises:
+        FeatureError: It lacks a column, has one that is named like an input, or a key twice for one as_of.
+    """
+    _check_columns(lakehouse, model, spine)
     key = F.struct(*[F.col(quoted(name)) for name in (*model.key, "as_of")])
-    found = only_row(spine.agg(F.count("*").alias("rows"), F.count_distinct(key).alias("keys")))
-    if found["rows"] != found["keys"]:
+    counts = [F.count("*").alias("rows"), F.count_distinct(key).alias("different"), together(model.key).alias("keys")]
+    found = only_row(spine.agg(*counts))
+    if found["rows"] != found["different"]:
         raise FeatureError(
             f"The spine of model {model.name} has a key more than once.", where=model.at("spine"),
-            found=f"{found['rows']} rows, {found['keys']} different keys", expected="one row per key and as_of",
+            found=f"{found['rows']} rows, {found['different']} different keys", expected="one row per key and as_of",
             do="make the key finer, or select one row of each",
         )  # fmt: skip
+    return found["rows"], found["keys"]

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -13,6 +16,7 @@ from assay.config.model import XGBoost
 from assay.errors import ModelError
 from assay.tables import quoted
 
+_NAN = float("nan")
 SMOOTHING = 20
 """How many rows of the overall mean a category's mean of the label is mixed with."""
 MOST_CATEGORIES = {"one_hot": 100, "categorical": 1_000, "target": 100_000, "frequency": 100_000}
@@ -82,6 +86,25 @@ class Inputs:
                 name: Encoding(**encoding) for name, encoding in data.get("encodings", {}).items()
             },  # versions of before have none
         )
+
+
+def packed(numbers: Sequence[Column]) -> Column:
+    """Numbers of a row as one array of 32-bit floats, which is all that XGBoost looks at; a missing one is NaN.
+
+    Spark hands over one array in two thirds of the time that as many columns take.
+    """
+    return F.array(*(F.coalesce(number.cast("float"), F.lit(_NAN).cast("float")) for number in numbers))
+
+
+def unpacked(rows: pa.ListArray, count: int) -> NDArray[np.float32]:
+    """What `packed` made of some rows, as it lies in memory; not to be written to.
+
+    Args:
+        rows: The arrays, one of each row.
+        count: How many numbers a row has.
+    """
+    found: NDArray[np.float32] = rows.flatten().to_numpy().reshape(-1, count)
+    return found
 
 
 def _encoded(encoding: Encoding) -> Column:

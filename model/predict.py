@@ -14,6 +14,7 @@ from assay.errors import ModelError
 from assay.tables import quoted
 from model import contributions as why
 from model.artifact import Artifact
+from model.inputs import packed, unpacked
 from model.tasks.multiclass import PREDICTED, PROBABILITIES
 
 _NAN = float("nan")
@@ -39,9 +40,6 @@ def predict(
     kept = frame.columns if keep is None else list(keep)
     types, count = inputs.types, len(inputs.names)
     raw = [F.col(quoted(name)).alias(f"__raw_{name}") for name in inputs.read] if contributions else []
-    # XGBoost looks at 32 bits of a number. A missing value is NaN to it, which Arrow hands over as it lies.
-    # All of them in one column, which is the matrix as it lies: thirty columns of numbers take Spark a third longer.
-    numbers = F.array(*(F.coalesce(column.cast("float"), F.lit(_NAN).cast("float")) for column in inputs.columns()))
 
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import xgboost as xgb
@@ -49,7 +47,7 @@ def predict(
         model = xgb.Booster(params={"nthread": 1})
         model.load_model(bytearray(shared.value))
         for batch in batches:
-            matrix, infinite = _matrix(batch.columns[-1], count)
+            matrix, infinite = _without_infinite(unpacked(batch.columns[-1], count))
             found = model.inplace_predict(matrix, iteration_range=rounds, validate_features=False).astype("float64")
             found[infinite] = _NAN
             columns = [*batch.columns[: len(kept)], *(_of_classes(found, classes) if classes else [pa.array(found)])]
@@ -62,7 +60,7 @@ def predict(
 
     schema = T.StructType([*frame.select(*map(quoted, kept)).schema.fields, T.StructField("score", T.DoubleType())])
     schema = T.StructType([*schema.fields, *(_CLASSES if classes else ()), *(why.FIELDS if contributions else ())])
-    return frame.select(*map(quoted, kept), *raw, numbers.alias("__numbers")).mapInArrow(score, schema)
+    return frame.select(*map(quoted, kept), *raw, packed(inputs.columns()).alias("__numbers")).mapInArrow(score, schema)
 
 
 _CLASSES = (
@@ -83,17 +81,11 @@ def _of_classes(found: NDArray[np.float64], classes: Sequence[str]) -> list[pa.A
     ]  # fmt: skip
 
 
-def _matrix(rows: pa.ListArray, count: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Numbers as the trees want them, an infinite one as NaN; and which rows have one.
-
-    Args:
-        rows: The numbers of each row.
-        count: How many a row has.
-    """
-    matrix: NDArray[np.float32] = rows.flatten().to_numpy().reshape(-1, count)
+def _without_infinite(matrix: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Numbers with NaN for an infinite one; and which rows have one."""
     infinite = np.isinf(matrix)
     if infinite.any():
-        matrix = np.where(infinite, np.float32(_NAN), matrix)
+        matrix = np.where(infinite, np.float32("nan"), matrix)
     return matrix, np.any(infinite, axis=1)
 
 
@@ -103,15 +95,7 @@ class Asked:
 
     rows: int
     keys: int | None = None
-    """What `together` says of their keys, if no key is known to be there twice."""
-
-
-def together(key: Sequence[str]) -> Column:
-    """An aggregate: a hash of all keys, in whatever order.
-
-    Where no key is there twice, as many other rows have the same hash only if their keys are the same.
-    """
-    return F.bit_xor(F.xxhash64(*map(quoted, key)))
+    """A hash of their keys `together`, if no key is known to be there twice."""
 
 
 def check_scores(model: str, rows: int, keys: int, finite: int, asked: int, *, others: bool = False) -> None:

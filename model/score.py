@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from assay import ledger
 from assay.config import Model
 from assay.errors import AssayError, ModelError
-from assay.frames import only_row
+from assay.frames import only_row, together
 from assay.known import Input, Target
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
@@ -23,7 +23,7 @@ from assay.stages import run_stage
 from assay.tables import Commit, Tables, quoted
 from model.contributions import FIELDS as CONTRIBUTIONS
 from model.definitions import FEATURE_DEFINITIONS, as_trained, older_name
-from model.predict import Asked, check_scores, finite_count, predict, together
+from model.predict import Asked, check_scores, finite_count, predict
 from model.registry import CHALLENGER, CHAMPION, Registered, aliases, challenger, champion
 from model.tasks import TASKS
 
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 FEATURE_VERSIONS = "feature_versions"
 """A column of the inputs: feature table -> the Delta version that they were looked up in."""
+SPINE = "spine"
+"""A column of the inputs: how many rows the spine has, and a hash of their keys, of which none is there twice."""
 
 
 def scored(lakehouse: Lakehouse, model: Model, as_of: datetime, stage: str = "score") -> bool:
@@ -103,9 +105,9 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     _check_task(model, scorer)
     version = lakehouse.tables.version(source)
     inputs = lakehouse.tables.read(source, version).where(F.col("as_of") == F.lit(outcome.as_of))
-    asked = [
-        F.count("*").alias("rows"), together(model.key).alias("keys"), F.any_value(FEATURE_VERSIONS).alias("versions"),
-    ]  # fmt: skip
+    asked = [F.count("*").alias("rows"), F.any_value(FEATURE_VERSIONS).alias("versions")]
+    if SPINE in inputs.columns:
+        asked.append(F.any_value(SPINE).alias("spine"))
     if FEATURE_DEFINITIONS in inputs.columns:
         asked.append(F.any_value(FEATURE_DEFINITIONS).alias("definitions"))
     given = only_row(inputs.agg(*asked)).asDict()
@@ -132,12 +134,7 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     }
     slice_of: Mapping[str, Sequence[object]] = {"as_of": [outcome.as_of], "role": [scorer.role]}
     empty = ledger.holds_nothing(lakehouse, table, [outcome.as_of])
-    # The keys of what the stage before has just written are those of the spine, which it has found to be different.
-    checked = any(
-        made.table == source and made.version == version
-        for made in ledger.completed(lakehouse, "scoring_set", [outcome.as_of]).values()
-    )
-    asked_for = Asked(given["rows"], given["keys"] if checked else None)
+    asked_for = Asked(**given["spine"].asDict()) if given.get("spine") else Asked(given["rows"])
     commit = write(lakehouse.tables, model, scored, told, asked=asked_for, slice_of=slice_of, empty=empty)
     outcome.measure(model.name, rows=commit.rows, version=scorer.version)
     made_of = (Input(source, version), Input(f"models:/{model.name}", scorer.version))

@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from assay.config import Model
-from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, in_order, learned_columns
+from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, in_order, number_columns, told_columns
 from model.inputs import Inputs
 
 
@@ -22,7 +22,9 @@ def fit(
     one worker. One worker's rows are in the same order whenever they are read, so its trees are the same.
     """
     dealt = rows.repartition(model.xgboost.workers, GROUP if model.rank_within else "order")
-    ordered = dealt.sortWithinPartitions(*in_order(dealt)).select(*learned_columns(model, inputs)).persist()
+    ordered = (
+        dealt.sortWithinPartitions(*in_order(dealt)).select(*number_columns(inputs), *told_columns(model)).persist()
+    )
     try:
         with _one_arrow_batch(rows.sparkSession, model), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # xgboost.spark warns of its own use of Spark's API
@@ -56,7 +58,7 @@ def _estimator(model: Model, inputs: Inputs, parameters: Mapping[str, Any]) -> A
         asked.pop("num_class", None)
     kind = {"regression": SparkXGBRegressor, "ranking": SparkXGBRanker}.get(model.task, SparkXGBClassifier)
     return kind(
-        features_col=[f"i{n}" for n in range(len(inputs.names))], label_col=LABEL, num_workers=settings.workers,
+        features_col=number_columns(inputs), label_col=LABEL, num_workers=settings.workers,
         verbosity=0, verbose=False, **asked,
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ import time
 from pyspark.sql import DataFrame
 
 from assay.config import Model
+from assay.session import compiled
 from model.fitting import by_spark, native
 from model.fitting.fitted import Fitted
 from model.fitting.parameters import parameters
@@ -32,7 +33,10 @@ def fit_trees(model: Model, parts: DataFrame, inputs: Inputs) -> Fitted:
     if chosen.path == "spark":
         booster, losses = by_spark.fit(frame, model, inputs, asked)
     else:
-        with native.matrices(frame, model, inputs, external=chosen.external) as data:
+        with (
+            compiled(parts.sparkSession, rows=rows),
+            native.matrices(frame, model, inputs, external=chosen.external) as data,
+        ):
             booster, losses = native.boost(data, model, asked, threads=model.xgboost.threads)
     best = booster.best_iteration if model.xgboost.early_stopping else booster.num_boosted_rounds() - 1
     booster.feature_names = [name.translate(_REFUSED) for name in inputs.names]

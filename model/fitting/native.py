@@ -17,9 +17,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from assay.config import Model
-from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, in_order, learned_columns
-from model.inputs import Inputs
+from model.fitting.rows import GROUP, IS_VALIDATION, LABEL, WEIGHT, in_order, number_columns, told_columns
+from model.inputs import Inputs, packed, unpacked
 
+NUMBERS = "numbers"
+"""The column of a row's inputs."""
 HASHES = ("hash", "other_hash")
 """Columns of rows that are not in order yet."""
 BATCH_ROWS = 500_000
@@ -86,16 +88,19 @@ def _write(rows: DataFrame, model: Model, inputs: Inputs, folder: Path, *, in_th
     so that Spark need not look at all rows beforehand, as it does to sort them. What is ranked together goes by its
     number instead.
     """
-    names = learned_columns(model, inputs)
+    told = [F.col(name) for name in told_columns(model)]
+    learned = [packed([F.col(name) for name in number_columns(inputs)]).alias(NUMBERS), *told]
     if not in_their_order:
-        found = rows.select(*names, F.col("order.o0").alias(HASHES[0]), F.xxhash64(F.lit(1), "order").alias(HASHES[1]))
+        found = rows.select(
+            *learned, F.col("order.o0").alias(HASHES[0]), F.xxhash64(F.lit(1), "order").alias(HASHES[1])
+        )
     elif model.rank_within:
-        found = rows.orderBy(*in_order(rows)).select(*names)
+        found = rows.orderBy(*in_order(rows)).select(*learned)
     else:
         count = rows.sparkSession.sparkContext.defaultParallelism
         place = F.floor((F.col("order.o0").cast("double") / 2.0**64 + 0.5) * count)
         dealt = rows.repartitionById(count, F.least(place, F.lit(count - 1)).cast("int"))
-        found = dealt.sortWithinPartitions(*in_order(dealt)).select(*names)
+        found = dealt.sortWithinPartitions(*in_order(dealt)).select(*learned)
     folder.mkdir()
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -117,6 +122,11 @@ def _read(file: Path) -> Iterator[pa.RecordBatch]:
     with pa.memory_map(str(file)) as source, pa.ipc.open_file(source) as reader:
         for n in range(reader.num_record_batches):
             yield reader.get_batch(n)
+
+
+def _all(files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    """The batches of some files."""
+    return chain.from_iterable(map(_read, files))
 
 
 def _matrix(batches: Batches, model: Model, inputs: Inputs, cache: str | None, like: Any = None) -> Any:
@@ -155,7 +165,7 @@ def _from_disk(files: Sequence[Path], model: Model, inputs: Inputs, part: str) -
     def batches() -> Iterator[dict[str, Any]]:
         for batch in _batches(files, part):
             told = {word: _values(batch[name]) for word, name in _told(model).items()}
-            yield {"data": _numbers(batch, len(inputs.names)), **told}
+            yield {"data": unpacked(batch[NUMBERS].combine_chunks(), len(inputs.names)), **told}
 
     return batches
 
@@ -164,13 +174,18 @@ def _from_memory(files: Sequence[Path], model: Model, inputs: Inputs, part: str)
     """Batches of a range that stays in memory, sorted here: by two hashes of a row's key, in which no two are alike."""
 
     def column(name: str) -> NDArray[Any]:
-        return np.concatenate([_values(batch[name]) for file in files for batch in _read(file)])
+        return np.concatenate([_values(batch[name]) for batch in _all(files)])
 
     order = np.lexsort([column(HASHES[1]), column(HASHES[0])])
     order = order[column(IS_VALIDATION)[order] == (part == "validation")]
     matrix = np.empty((len(order), len(inputs.names)), np.float32)
-    for n in range(len(inputs.names)):
-        matrix[:, n] = column(f"i{n}")[order]
+    place = np.full(sum(map(len, _all(files))), -1)
+    place[order] = np.arange(len(order))
+    begin = 0
+    for batch in _all(files):
+        to = place[begin : begin + len(batch)]
+        matrix[to[to >= 0]] = unpacked(batch[NUMBERS], len(inputs.names))[to >= 0]
+        begin += len(batch)
     told = {word: column(name)[order] for word, name in _told(model).items()}
 
     def batches() -> Iterator[dict[str, Any]]:
@@ -197,14 +212,6 @@ def _batches(files: Sequence[Path], part: str) -> Iterator[pa.Table]:
                 waiting, have = [whole.slice(BATCH_ROWS)], have - BATCH_ROWS
     if have:
         yield pa.concat_tables(waiting)
-
-
-def _numbers(batch: pa.Table, inputs: int) -> Any:
-    """A batch's inputs as 32-bit floats, a missing one as NaN."""
-    matrix = np.empty((len(batch), inputs), np.float32)
-    for n in range(inputs):
-        matrix[:, n] = _values(batch[f"i{n}"])
-    return matrix
 
 
 def _values(column: Any) -> NDArray[Any]:

@@ -29,7 +29,7 @@ def prepared(parts: DataFrame, model: Model, inputs: Inputs, classes: Sequence[s
             the validation range with another class are left out.
 
     Returns:
-        The columns of `learned_columns`, then `order`, which puts the rows in an order that says nothing of time; rows
+        The columns of `number_columns` and `told_columns`, then `order`, which puts the rows in an order that says nothing of time; rows
         that are ranked together stand together.
     """
     rows = parts.where(F.col("split").isin(TRAIN, VALIDATION))
@@ -73,12 +73,14 @@ def classes_of(parts: DataFrame, model: Model) -> tuple[str, ...]:
     return tuple(found)
 
 
-def learned_columns(model: Model, inputs: Inputs) -> list[str]:
-    """The columns of prepared rows, without their order."""
-    names = [f"i{n}" for n in range(len(inputs.names))]
-    return [
-        *names, LABEL, IS_VALIDATION, *([WEIGHT] if model.weight else []), *([GROUP] if model.rank_within else []),
-    ]  # fmt: skip
+def number_columns(inputs: Inputs) -> list[str]:
+    """The columns of prepared rows that are inputs."""
+    return [f"i{n}" for n in range(len(inputs.names))]
+
+
+def told_columns(model: Model) -> list[str]:
+    """The columns of prepared rows beside inputs and order."""
+    return [LABEL, IS_VALIDATION, *([WEIGHT] if model.weight else []), *([GROUP] if model.rank_within else [])]
 
 
 def _numbered(rows: DataFrame, columns: list[str]) -> DataFrame:

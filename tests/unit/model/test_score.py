@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from assay.config import Model
 from assay.errors import ModelError
-from assay.frames import only_row
+from assay.frames import only_row, together
 from assay.tables import Commit, Tables
-from model.predict import Asked, together
+from model.predict import Asked
 from model.score import write
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
