@@ -6,38 +6,99 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this file's folder, whose names would hide the layers bronze and silver, and dbt
 
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import bronze.stage
 import gold.stage
 import silver.stage
 from assay.cli import parser, run
-from assay.errors import ConfigError
+from assay.dag import RUN, Task, tasks
+from assay.errors import ConfigError, StoppedError
 from assay.lakehouse import Lakehouse
 from assay.lease import lease
 from assay.ledger import Outcome
+from assay.night import Ended, run_tasks
 from assay.times import nights, parse_as_of
 from jobs.common import kept, open_from, show
+from jobs.night.stages import STAGES
+from jobs.nightly import tell
+from jobs.score import score_model
+
+IN_ONE_PASS = ("bronze", "silver", "features")
+"""Stages that are done for all nights together, and by default."""
+AFTERWARDS = ("score", "dbt")
+"""Stages that can be asked for besides: scores night by night, dbt once for the last night."""
 
 
-def run_backfill(lakehouse: Lakehouse, first: datetime, last: datetime, *, rewrite: bool = False) -> list[Outcome]:
-    """Land and clean what was delivered by the last night, then build the features of every night of the range.
+def run_backfill(
+    lakehouse: Lakehouse, first: datetime, last: datetime, *, stages: Sequence[str] = IN_ONE_PASS, rewrite: bool = False,
+    ended: Callable[[datetime, Ended], None] = lambda _as_of, _ended: None,
+) -> list[Outcome]:  # fmt: skip
+    """Land and clean what was delivered by the last night, build the features of every night of the range in one pass, and
+    where it is asked for score each night by the versions of today, then build dbt's models.
 
-    With `rewrite` also the features of nights that are done, of what silver says today of what was available then. Bronze is
-    what was delivered and stays; a replay of the quarantine cleans batches anew.
+    With `rewrite` also the features and scores of nights that are done, of what silver says today of what was available
+    then. Bronze is what was delivered and stays; a replay of the quarantine cleans batches anew. A night that cannot be
+    scored holds up no other; its error is raised at the end.
+
+    Args:
+        lakehouse: The lakehouse.
+        first: The first night.
+        last: The last night.
+        stages: Which stages, of `IN_ONE_PASS` and `AFTERWARDS`.
+        rewrite: Whether what is done is done again.
+        ended: Is told what became of each stage.
 
     Raises:
         ConfigError: The range ends before it begins.
     """
     if last < first:
         raise ConfigError("The range ends before it begins.", where="--from, --to", found=f"{first} to {last}")
-    with lease(lakehouse, ("bronze", "silver", "features")):
-        return [
-            bronze.stage.run(lakehouse, last),
-            silver.stage.run(lakehouse, last),
-            gold.stage.run(lakehouse, last, nights(first, last), kept=kept(lakehouse), rewrite=rewrite),
-        ]
+    every = nights(first, last)
+    passes: dict[str, Callable[[], Outcome]] = {
+        "bronze": lambda: bronze.stage.run(lakehouse, last),
+        "silver": lambda: silver.stage.run(lakehouse, last),
+        "features": lambda: gold.stage.run(lakehouse, last, every, kept=kept(lakehouse), rewrite=rewrite),
+    }
+    models, wanted = [*lakehouse.config.models.values()], [stage for stage in STAGES if stage.name in stages]
+    outcomes: list[Outcome] = []
+    errors: list[Exception] = []
+
+    def note(as_of: datetime, one: Ended) -> None:
+        outcomes.extend(one.outcomes)
+        ended(as_of, one)
+
+    with lease(lakehouse, [name for stage in wanted for name in stage.ledger_names]):
+        for stage in wanted:
+            if stage.name in passes:
+                note(last, Ended(Task(stage), RUN, [passes[stage.name]()]))
+                continue
+            if stage.name == "score" and rewrite:
+                stage = replace(stage, run=partial(score_model, rewrite=True), state=lambda *_: RUN)  # noqa: PLW2901
+            for as_of in every if stage.name == "score" else [last]:
+                try:
+                    run_tasks(lakehouse, as_of, tasks([stage], models), ended=partial(note, as_of))
+                except StoppedError:
+                    raise
+                except Exception as error:  # noqa: BLE001  # raised below
+                    errors.append(error)
+    if errors:
+        raise errors[0]
+    return outcomes
+
+
+def stages_of(text: str) -> tuple[str, ...]:
+    """The stages that a list with commas names; ConfigError for one that a backfill does not do."""
+    named = tuple(name.strip() for name in text.split(","))
+    if wrong := [name for name in named if name not in (*IN_ONE_PASS, *AFTERWARDS)]:
+        raise ConfigError(
+            "A backfill has no such stage.", where="--stages", found=", ".join(wrong),
+            expected=f"some of {', '.join((*IN_ONE_PASS, *AFTERWARDS))}", do="train by assay train, watch by assay watch",
+        )  # fmt: skip
+    return named
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -45,12 +106,22 @@ def main(arguments: Sequence[str]) -> None:
     options = parser(main.__doc__ or "", as_of=False)
     options.add_argument("--from", dest="first", required=True, help="first night")
     options.add_argument("--to", dest="last", required=True, help="last night")
-    options.add_argument("--rewrite", action="store_true", help="replace the features of nights that are done")
+    options.add_argument(
+        "--stages", default=",".join(IN_ONE_PASS), help=f"which stages, of {','.join((*IN_ONE_PASS, *AFTERWARDS))}; "
+        "by default %(default)s"
+    )  # fmt: skip
+    options.add_argument(
+        "--rewrite", action="store_true", help="replace the features and scores of nights that are done"
+    )
     given = options.parse_args(arguments)
+    stages = stages_of(given.stages)
     lakehouse = open_from(given)
     at = lakehouse.config.file.night.as_of
     first, last = parse_as_of(given.first, at), parse_as_of(given.last, at)
-    show(run_backfill(lakehouse, first, last, rewrite=given.rewrite), as_json=given.json)
+    ended: Callable[[datetime, Ended], None] = (lambda _as_of, _one: None) if given.json else tell
+    done = run_backfill(lakehouse, first, last, stages=stages, rewrite=given.rewrite, ended=ended)
+    if given.json:
+        show(done, as_json=True)
 
 
 if __name__ == "__main__":

@@ -155,8 +155,8 @@ def asked_for(given: argparse.Namespace, lakehouse: Lakehouse) -> list[datetime]
     if left_out:
         first, last = (f"{night.astimezone(UTC):%Y-%m-%d}" for night in (left_out[0], left_out[-1]))
         logger.warning(
-            "%d missed nights, %s to %s, are more than night.catch_up and are left out. Their features: assay backfill "
-            "--from %s --to %s. Their predictions: assay nightly --as-of, for each that is wanted",
+            "%d missed nights, %s to %s, are more than night.catch_up and are left out. To fill them: assay backfill "
+            "--from %s --to %s --stages bronze,silver,features,score",
             len(left_out), first, last, first, last,
         )  # fmt: skip
     return nights

@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 import bronze.stage
 import gold.stage
 import silver.stage
-from assay.errors import FeatureError
+from assay.errors import ConfigError, FeatureError
 from assay.lakehouse import Lakehouse, open_lakehouse
 from gold.audit import run_replay
 from gold.datasets import run_scoring
-from jobs.backfill import run_backfill
+from jobs.backfill import run_backfill, stages_of
 from jobs.common import kept
 from jobs.nightly import run_night
 from jobs.score import score_model
@@ -100,6 +100,39 @@ def predictions(shop: Lakehouse, as_of: datetime) -> list[tuple[Any, ...]]:
 def values(shop: Lakehouse, table: str, as_of: datetime) -> dict[str | None, float]:
     rows = shop.tables.read(table).where(F.col("event_timestamp") == F.lit(as_of)).collect()
     return {row["courier"]: row["late_rate_7d"] for row in rows}
+
+
+def test_a_backfill_scores_the_nights_that_it_is_asked_for(copied: Lakehouse) -> None:
+    first, second = NIGHTS[9:11]
+
+    def runs() -> dict[datetime, str]:
+        rows = copied.tables.read("gold.late_predictions").select("as_of", "run_id").distinct().collect()
+        return {row["as_of"].replace(tzinfo=UTC): row["run_id"] for row in rows}
+
+    before = runs()
+    assert {*before} == {TRAINED}
+    done = run_backfill(copied, first, TRAINED, stages=("score", "dbt"))
+    assert [(one.stage, one.as_of) for one in done] == [
+        (stage, night) for night in (first, second) for stage in ("scoring_set", "score")
+    ]
+    scored = runs()
+    assert {*scored} == {first, second, TRAINED}
+    assert scored[TRAINED] == before[TRAINED]
+    assert run_backfill(copied, first, TRAINED, stages=("score",)) == []
+    assert runs() == scored
+    run_backfill(copied, second, second, stages=("score",), rewrite=True)
+    again = runs()
+    assert [again[night] == scored[night] for night in (first, second, TRAINED)] == [True, False, True]
+    with pytest.raises(FeatureError, match=f"not built for {NIGHTS[0]:%Y-%m-%d}"):  # and the night after it is scored
+        run_backfill(copied, NIGHTS[0], NIGHTS[1], stages=("score",))
+    assert NIGHTS[1] in runs()
+
+
+def test_a_backfill_has_no_stage_that_learns() -> None:
+    assert stages_of("score, features") == ("score", "features")
+    with pytest.raises(ConfigError, match="no such stage") as raised:
+        stages_of("features,train")
+    assert raised.value.found == "train"
 
 
 def test_a_champion_scores_as_if_its_features_had_never_been_defined_in_another_way(
