@@ -52,7 +52,7 @@ def build(
     vars: Mapping[str, str] = {},  # noqa: A002  # dbt's own word
     target_dir: Path,
     full_refresh: bool = False,
-    contracts: bool = False,
+    tests: bool = False,
 ) -> DbtOutcome:
     """Builds and tests every model of the project; same project, same tables as a plain `dbt build`.
 
@@ -63,7 +63,7 @@ def build(
         vars: Variables of the project.
         target_dir: Where dbt writes what it compiled.
         full_refresh: Work out every night again, not only those that changed.
-        contracts: Build nothing, and run the tests of silver against the contracts.
+        tests: Build nothing, and run what a build leaves out: the tests of silver against the contracts, and unit tests.
 
     Raises:
         DbtError: The project does not parse, or a model or a test failed.
@@ -73,7 +73,7 @@ def build(
     flags = _flags(project_dir, target_dir, {**vars, "warehouse": warehouse})
     with _left_as_found(spark):
         manifest = _manifest(project_dir, flags)
-        command = ["test", "--select", "tag:contract"] if contracts else ["build"]
+        command = ["test", "--select", "tag:contract", "test_type:unit"] if tests else ["build"]
         arguments = [*command, *flags, *(["--full-refresh"] if full_refresh else [])]
         result = _invoke(arguments, manifest)
         return _outcome(spark, project_dir, result, manifest, started)
@@ -192,13 +192,13 @@ def _outcome(
         raise DbtError("dbt could not run.", where=str(project_dir), found=result.exception)
     return DbtOutcome(
         models={
-            table: tuple(filter(None, (_table(manifest, name) for name in n.node.depends_on.nodes)))
+            table: tuple(sorted({of for name in n.node.depends_on.nodes if (of := _table(manifest, name))}))
             for n in nodes
             if n.node.resource_type == "model"
             and n.status == "success"
             and (table := _table(manifest, n.node.unique_id))
         },
-        tests=tuple(n.node.name for n in nodes if n.node.resource_type == "test" and n.status == "pass"),
+        tests=tuple(n.node.name for n in nodes if n.node.resource_type in ("test", "unit_test") and n.status == "pass"),
         warnings=tuple(_message(spark, n) for n in nodes if n.status == "warn"),
         seconds=time.monotonic() - started,
     )

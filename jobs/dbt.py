@@ -57,8 +57,8 @@ def is_built(lakehouse: Lakehouse, as_of: datetime) -> bool:
     return (as_of, key) in ledger.completed(lakehouse, "dbt", [as_of])
 
 
-def run_dbt(lakehouse: Lakehouse, as_of: datetime, *, contracts: bool = False) -> Outcome:
-    """Build and test every dbt model, also where they are built; or test silver against the contracts.
+def run_dbt(lakehouse: Lakehouse, as_of: datetime, *, tests: bool = False) -> Outcome:
+    """Build and test every dbt model, also where they are built; or test silver against the contracts, and the models on a few rows.
 
     Raises:
         DbtError: A model or a test failed.
@@ -68,7 +68,7 @@ def run_dbt(lakehouse: Lakehouse, as_of: datetime, *, contracts: bool = False) -
         key, versions = decided_by(lakehouse, as_of)
         done = build(
             lakehouse.spark, lakehouse.root, project_dir=project_dir(lakehouse), target_dir=lakehouse.folder("dbt"),
-            contracts=contracts,
+            tests=tests,
         )  # fmt: skip
         outcome.measure("dbt", models=len(done.models), tests=len(done.tests), warnings=len(done.warnings))
         outcome.notes += [f"warning: {text}" for text in done.warnings]
@@ -99,7 +99,7 @@ def write_docs(lakehouse: Lakehouse) -> Path:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Build and test the dbt models (build), test silver against the contracts (test), or write dbt's documentation (docs)."""
+    """Build and test the dbt models (build), test silver against the contracts and the models on a few rows (test), or write dbt's documentation (docs)."""
     options = parser(main.__doc__ or "", as_of=False)
     options.add_argument("command", choices=["build", "test", "docs"], help="what dbt shall do")
     options.add_argument("--as-of", help="the night that the ledger names; now by default")
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     night = lakehouse.config.file.night.as_of
     as_of = parse_as_of(given.as_of, night) if given.as_of else datetime.now(UTC).replace(microsecond=0)
-    show([run_dbt(lakehouse, as_of, contracts=given.command == "test")], as_json=given.json)
+    show([run_dbt(lakehouse, as_of, tests=given.command == "test")], as_json=given.json)
 
 
 if __name__ == "__main__":

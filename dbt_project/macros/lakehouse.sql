@@ -24,8 +24,12 @@
     {%- if execute -%}
         {%- set models = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | list -%}
         {%- set asked = [] -%}
-        {%- for node in selected_resources if node in graph.nodes -%}
-            {%- do asked.extend(graph.nodes[node].depends_on.nodes) -%}
+        {%- for node in selected_resources -%}
+            {#- A unit test is named after its model, whose sources it takes the place of. -#}
+            {%- set of = node if not node.startswith('unit_test.') else 'model.' ~ node.split('.')[1:3] | join('.') -%}
+            {%- if of in graph.nodes -%}
+                {%- do asked.extend(graph.nodes[of].depends_on.nodes) -%}
+            {%- endif -%}
         {%- endfor -%}
         {%- for view in graph.sources.values() if view.unique_id in asked and view.meta.current_of is defined -%}
             {%- do asked.append(['source', view.package_name, view.source_name, view.meta.current_of] | join('.')) -%}

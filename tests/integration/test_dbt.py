@@ -237,7 +237,7 @@ def test_build_makes_every_table_from_literal_rows(lakehouse: Lakehouse) -> None
 
     assert outcome.models == {
         "gold.feed_health": ("ops.files", "ops.runs"),
-        "gold.worst_routes": ("silver.outcomes__history", "gold.late_arrival_predictions"),
+        "gold.worst_routes": ("gold.late_arrival_predictions", "silver.outcomes__history"),
         "gold.nightly_quality": ("gold.late_arrival_predictions", "silver.outcomes__history"),
         "gold.daily_calibration": ("gold.nightly_quality",),
     }
