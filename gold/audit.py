@@ -19,10 +19,9 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.stages import run_stage
 from assay.tables import quoted
-from gold.datasets import FEATURE_DEFINITIONS, FEATURE_VERSIONS
 from gold.feast_objects import TTL
 from gold.plain import PLAIN, Window, agrees
-from gold.retrieval import input_columns, retrieve
+from gold.retrieval import ADDED, FEATURE_DEFINITIONS, input_columns, retrieve
 from gold.then import then
 
 SHOWN = 5
@@ -72,7 +71,7 @@ def _replay(lakehouse: Lakehouse, model: Model, first: datetime, outcome: Outcom
     ]
     gone = [name for name in stored.columns if "__" in name and name not in inputs]
     outcome.notes += [f"{model.name}: {name} is no input any more" for name in gone if name.count("__") == 1]
-    spine = stored.drop(*inputs, *gone, FEATURE_VERSIONS, FEATURE_DEFINITIONS)
+    spine = stored.drop(*inputs, *gone, *ADDED)
     key = [*model.key, "as_of"]
     past = then(lakehouse, model, stored, FEATURE_DEFINITIONS)
     outcome.notes += [f"{model.name}: {told}" for told in past.told()]

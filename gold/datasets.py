@@ -20,16 +20,8 @@ from assay.ledger import Outcome
 from assay.stages import run_stage
 from gold import recipe
 from gold.definitions import built_by, definition_key, recorded, written
-from gold.retrieval import check_spine, retrieve
+from gold.retrieval import FEATURE_DEFINITIONS, FEATURE_VERSIONS, SPINE, check_spine, retrieve
 from gold.spine import Spine, sources_of, spine_of
-
-FEATURE_VERSIONS = "feature_versions"
-"""A column of the inputs: feature table -> the Delta version that they were looked up in."""
-FEATURE_DEFINITIONS = "feature_definitions"
-"""A column of the inputs: feature table -> the version of its definition that its slice of the night was built by."""
-SPINE = "spine"
-"""A column of the inputs: how many rows the spine has, and a hash of their keys, of which none is there twice."""
-
 
 Kept = Sequence[FeatureTable]
 """Older versions of feature tables that versions of models still read, as tables of their own."""

@@ -23,10 +23,10 @@ from assay.tables import quoted
 from assay.time_travel import Read, as_of_versions
 from gold.catalog import told
 from gold.compute import check_allowed, inside, longest, taken
-from gold.datasets import FEATURE_VERSIONS
 from gold.definitions import definition_key
 from gold.feast_objects import TTL
 from gold.records import Answer, Question, ask, aware
+from gold.retrieval import FEATURE_VERSIONS
 
 
 @dataclass(frozen=True)

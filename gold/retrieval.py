@@ -19,6 +19,15 @@ from gold.store import apply, feature_store
 if TYPE_CHECKING:
     from feast import FeatureService, FeatureStore
 
+FEATURE_VERSIONS = "feature_versions"
+"""A column of the inputs: feature table -> the Delta version that they were looked up in."""
+FEATURE_DEFINITIONS = "feature_definitions"
+"""A column of the inputs: feature table -> the version of its definition that its slice of the night was built by."""
+SPINE = "spine"
+"""A column of the inputs: how many rows the spine has, and a hash of their keys, of which none is there twice."""
+ADDED = (FEATURE_VERSIONS, FEATURE_DEFINITIONS, SPINE)
+"""What the inputs have beside the spine, features and request inputs; no column of a spine is named so."""
+
 
 def input_columns(lakehouse: Lakehouse, model: Model) -> list[str]:
     """A model's inputs from feature tables, in order, named `<table>__<feature>` as Feast's full feature names."""
@@ -120,7 +129,9 @@ def _check_columns(lakehouse: Lakehouse, model: Model, spine: DataFrame) -> None
             expected="the model's key, as_of, and the keys of its feature tables: " + ", ".join(needed),
             do="select them in spine.train and spine.score",
         )
-    if taken := sorted({*input_columns(lakehouse, model), *model.request, "event_timestamp"} & set(spine.columns)):
+    if taken := sorted(
+        {*input_columns(lakehouse, model), *model.request, "event_timestamp", *ADDED} & set(spine.columns)
+    ):
         raise FeatureError(
             f"The spine of model {model.name} has columns named like its inputs.", where=model.at("spine"),
             found=", ".join(taken), do="rename them in spine.train and spine.score",

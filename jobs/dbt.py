@@ -58,7 +58,7 @@ def is_built(lakehouse: Lakehouse, as_of: datetime) -> bool:
 
 
 def run_dbt(lakehouse: Lakehouse, as_of: datetime, *, tests: bool = False) -> Outcome:
-    """Build and test every dbt model, also where they are built; or test silver against the contracts, and the models on a few rows.
+    """Build and test every dbt model, also where they are built; or run the tests that a build leaves out.
 
     Raises:
         DbtError: A model or a test failed.
@@ -99,7 +99,9 @@ def write_docs(lakehouse: Lakehouse) -> Path:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Build and test the dbt models (build), test silver against the contracts and the models on a few rows (test), or write dbt's documentation (docs)."""
+    """Build and test the dbt models (build), test silver against the contracts and the models on a few rows (test), or write
+    dbt's documentation (docs).
+    """
     options = parser(main.__doc__ or "", as_of=False)
     options.add_argument("command", choices=["build", "test", "docs"], help="what dbt shall do")
     options.add_argument("--as-of", help="the night that the ledger names; now by default")

@@ -17,8 +17,6 @@ from model.artifact import Artifact
 from model.inputs import packed, unpacked
 from model.tasks.multiclass import PREDICTED, PROBABILITIES
 
-_NAN = float("nan")
-
 
 def predict(
     frame: DataFrame, trained: Artifact, *, keep: Sequence[str] | None = None, contributions: int = 0
@@ -49,7 +47,7 @@ def predict(
         for batch in batches:
             matrix, infinite = _without_infinite(unpacked(batch.columns[-1], count))
             found = model.inplace_predict(matrix, iteration_range=rounds, validate_features=False).astype("float64")
-            found[infinite] = _NAN
+            found[infinite] = np.nan
             columns = [*batch.columns[: len(kept)], *(_of_classes(found, classes) if classes else [pa.array(found)])]
             if contributions:
                 data = xgb.DMatrix(matrix, feature_types=types, enable_categorical=True, nthread=1)
@@ -85,7 +83,7 @@ def _without_infinite(matrix: NDArray[np.float32]) -> tuple[NDArray[np.float32],
     """Numbers with NaN for an infinite one; and which rows have one."""
     infinite = np.isinf(matrix)
     if infinite.any():
-        matrix = np.where(infinite, np.float32("nan"), matrix)
+        matrix = np.where(infinite, np.float32(np.nan), matrix)
     return matrix, np.any(infinite, axis=1)
 
 

@@ -29,8 +29,8 @@ def prepared(parts: DataFrame, model: Model, inputs: Inputs, classes: Sequence[s
             the validation range with another class are left out.
 
     Returns:
-        The columns of `number_columns` and `told_columns`, then `order`, which puts the rows in an order that says nothing of time; rows
-        that are ranked together stand together.
+        The columns of `number_columns` and `told_columns`, then `order`, which puts the rows in an order that says nothing
+        of time; rows that are ranked together stand together.
     """
     rows = parts.where(F.col("split").isin(TRAIN, VALIDATION))
     key = [F.col(quoted(name)) for name in (*model.key, "as_of")]

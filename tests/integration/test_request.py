@@ -6,13 +6,14 @@ from typing import Protocol
 
 import pytest
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 import bronze.stage
 import gold.stage
 import silver.stage
 from assay.errors import FeatureError
 from assay.lakehouse import Lakehouse, open_lakehouse
-from gold.retrieval import retrieve
+from gold.retrieval import ADDED, check_spine, retrieve
 from gold.spine import Spine, spine_of
 from gold.store import feature_store
 
@@ -66,6 +67,14 @@ def lakehouse(new_readings: Callable[[str], Readings]) -> Lakehouse:
 
 def spine(lakehouse: Lakehouse, which: Spine) -> DataFrame:
     return spine_of(lakehouse, lakehouse.config.models["warm"], which, NIGHT)
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_a_spine_has_no_column_that_the_inputs_would_write_over(lakehouse: Lakehouse, name: str) -> None:
+    rows = spine(lakehouse, "score").withColumn(name, F.lit(1))
+    with pytest.raises(FeatureError, match="has columns named like its inputs") as raised:
+        check_spine(lakehouse, lakehouse.config.models["warm"], rows)
+    assert raised.value.found == name
 
 
 def test_request_inputs_are_those_of_the_configuration_of_now(lakehouse: Lakehouse) -> None:
