@@ -51,6 +51,7 @@ COMMANDS = {
     "contract": "write what the contracts generate: assay contract docs, assay contract dbt",
     "schema": "write the JSON Schemas of the configuration files",
     "completion": "print what makes the shell complete commands and options: assay completion bash",
+    "drill": "rehearse a bad file, a drift or a failed gate on a copy: assay drill bad-file",
     "doctor": "whether this machine has what assay needs, and what to do where it has not",
 }
 """Subcommand -> what it does."""
@@ -151,7 +152,7 @@ def _help() -> str:
     lines = [f"  {name:<{width}}{text}" for name, text in COMMANDS.items()]
     head = "usage: assay <command> [--conf-dir DIR] [--env NAME] [--as-of DATE] [--json]"
     codes = (
-        "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 10 alerts, 75 busy, "
+        "exit codes: 0 done, 2 configuration, 3 source, 4 contract, 5 table, 6 features, 7 model, 8 gate, 9 dbt, 10 alerts, 11 drill, 75 busy, "
         "124 over its time limit, 130 or 143 stopped"
     )
     return "\n".join([head, "", *lines, "", "assay <command> --help tells more.", codes])

@@ -99,6 +99,12 @@ class AlertError(AssayError):
     exit_code = 10
 
 
+class DrillError(AssayError):
+    """A fault that was rehearsed on a copy went unnoticed, or did harm."""
+
+    exit_code = 11
+
+
 class BusyError(AssayError):
     """Another run holds the lease of a stage."""
 

@@ -29,6 +29,7 @@ from gold.audit import run_leaks, run_replay
 from jobs.backfill import run_backfill
 from jobs.common import line
 from jobs.dbt import run_dbt
+from jobs.drills.gate import too_simple
 from jobs.nightly import run_night
 from jobs.report import data_docs, page, run_report
 from jobs.train import check_promoted, train_model
@@ -140,9 +141,8 @@ def trained(lakehouse: Lakehouse, as_of: datetime) -> bool:
 
 def refused(lakehouse: Lakehouse, model: Model) -> str:
     """Train on two trees of one question each, which the gates refuse; returns what they say of it."""
-    simple = model.xgboost.model_copy(update={"rounds": 2, "max_depth": 1})
     try:
-        check_promoted(model, train_model(lakehouse, model.model_copy(update={"xgboost": simple}), FIRST_NIGHT)[-1])
+        check_promoted(model, train_model(lakehouse, too_simple(model), FIRST_NIGHT)[-1])
     except GateError as error:
         return f"two trees of one question each: refused. {error.found}"
     return "two trees of one question each passed every gate: the gates are too wide"

@@ -94,7 +94,7 @@ def _told_by_ledger(lakehouse: Lakehouse, as_of: datetime) -> tuple[Any, ...]:
     recent = every.where(F.col("as_of") <= F.lit(as_of))
     try:
         last = _last_runs(recent, as_of)
-        trained = trainings(recent, _versions(last, models, "score"))
+        trained = trainings(recent, _versions(last, models, "score"), as_of)
         return last, _numbers(recent, as_of), _history(every), trained, _audits(recent)
     finally:
         every.unpersist()

@@ -10,18 +10,20 @@ from pyspark.sql import functions as F
 
 from assay.lakehouse import Lakehouse
 from assay.ledger import GATES
-from assay.report.night import GateRow, ModelBlock, Scores
+from assay.report.night import GateRow, ModelBlock, Refused, Scores
 
 SCORE_BINS = 20
 SPLITS = ("train", "validation", "holdout")
 
 
-def trainings(recent: DataFrame, versions: Mapping[str, float | None]) -> dict[str, Any]:
-    """Of each model the training of its version; the newest of all where that is not known.
+def trainings(recent: DataFrame, versions: Mapping[str, float | None], as_of: datetime) -> dict[str, Any]:
+    """Of each model `run`, the training of its version, or the newest of all where that is not known; and `tonight`, the
+    night's last training, None where there was none.
 
     Args:
         recent: Runs of the ledger.
         versions: Model -> version, if known.
+        as_of: The night.
     """
     if not versions:
         return {}
@@ -37,11 +39,14 @@ def trainings(recent: DataFrame, versions: Mapping[str, float | None]) -> dict[s
             F.max_by(
                 F.struct("run_id", "as_of", "metrics"),
                 F.struct(F.coalesce(wanted, F.lit(False)), "started_at", "run_id"),
-            ).alias("run")
+            ).alias("run"),
+            F.max_by(
+                F.struct("run_id", "metrics"), F.when(F.col("as_of") == F.lit(as_of), F.struct("started_at", "run_id"))
+            ).alias("tonight"),
         )
         .collect()
     )
-    return {row["target"]: row["run"] for row in rows}
+    return {row["target"]: row for row in rows}
 
 
 def blocks(
@@ -56,8 +61,9 @@ def blocks(
     def block(name: str) -> ModelBlock:
         if name not in trained:
             return ModelBlock(name, None, None, scores=scores.get(name))
-        run, beside = trained[name], challengers.get(name)
-        values = {(m["metric"], m["label"]): m["value"] for m in run["metrics"]}
+        run, tonight, beside = trained[name]["run"], trained[name]["tonight"], challengers.get(name)
+        values = _values(run)
+        failed = tuple(gate for gate in gates.get(tonight and tonight["run_id"], ()) if not gate.passed)
         splits = {
             split: {metric: value for (metric, label), value in values.items() if label == split} for split in SPLITS
         }
@@ -66,29 +72,35 @@ def blocks(
             int(values.get(("version", ""), 0)),
             run["as_of"].replace(tzinfo=UTC),
             splits,
-            gates.get(name, ()),
+            gates.get(run["run_id"], ()),
             challenger=None if beside is None else int(beside),
             scores=scores.get(name),
+            refused=Refused(int(_values(tonight)["version", ""]), failed)
+            if failed and tonight["run_id"] != run["run_id"]
+            else None,
         )
 
     return tuple(map(block, lakehouse.config.models))
 
 
+def _values(run: Any) -> dict[tuple[str, str], float]:
+    """The numbers of a run, by metric and label."""
+    return {(m["metric"], m["label"]): m["value"] for m in run["metrics"]}
+
+
 def _gates(lakehouse: Lakehouse, trained: Mapping[str, Any]) -> dict[str, tuple[GateRow, ...]]:
-    """What each gate said of the trainings, those first that they did not pass."""
-    if not trained or not lakehouse.tables.exists(GATES):
+    """What each gate said of the trainings, by run; those first that they did not pass."""
+    runs = {run["run_id"] for row in trained.values() for run in (row["run"], row["tonight"]) if run}
+    if not runs or not lakehouse.tables.exists(GATES):
         return {}
-    of_one = [(F.col("model") == name) & (F.col("run_id") == run["run_id"]) for name, run in trained.items()]
-    rows = (
-        lakehouse.tables.read(GATES).where(reduce(Column.__or__, of_one)).orderBy("model", "passed", "gate").collect()
-    )
+    rows = lakehouse.tables.read(GATES).where(F.col("run_id").isin(*sorted(runs))).orderBy("passed", "gate").collect()
     return {
-        name: tuple(
+        run_id: tuple(
             GateRow(row["gate"], row["value"], row["limit"], row["passed"], row["why"])
             for row in rows
-            if row["model"] == name
+            if row["run_id"] == run_id
         )
-        for name in trained
+        for run_id in runs
     }
 
 

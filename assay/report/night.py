@@ -220,6 +220,20 @@ class Challenge:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A training of the night that its gates did not let pass: another version scores."""
+
+    version: int
+    gates: tuple[GateRow, ...]
+    """Those that it did not pass."""
+
+    @property
+    def names(self) -> str:
+        """The gates' names."""
+        return ", ".join(gate.gate for gate in self.gates)
+
+
+@dataclass(frozen=True)
 class ModelBlock:
     """A model of the lakehouse: the version that scored the night, and how it did."""
 
@@ -238,6 +252,7 @@ class ModelBlock:
     challenge: Challenge | None = None
     training_page: str | None = None
     """Address of the page of its training, relative to this one."""
+    refused: Refused | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def verdict(
 ) -> Verdict:
     """Red: a stage or the newest audit failed, a stage was stopped or silent, rows are unaccounted for, a model has scored
     nothing, or realised quality is bad. Amber: rows were quarantined, a feed that delivers nightly brought nothing, a
-    challenger did not score, the training of a version failed a gate, or anything else that is watched is bad. Green
+    challenger did not score, the version that scored or the night's training failed a gate, or anything else that is watched is bad. Green
     otherwise.
 
     Args:
@@ -62,6 +62,12 @@ def verdict(
         for model in models
         for gate in model.gates
         if not gate.passed
+    ]
+    amber += [
+        f"The {of_model('training', model.name if len(models) > 1 else None)} for this night did not pass "
+        f"{model.refused.names}; version {model.version} goes on."
+        for model in models
+        if model.refused
     ]
     told = [f"feed:{feed.source}" for feed in missed]
     silent, unlike = _unlike([row for row in watch if row.subject not in told])

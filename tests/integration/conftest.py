@@ -20,6 +20,7 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
+from assay.copies import point
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.tables import SCHEMAS
@@ -58,6 +59,7 @@ def flights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Fl
             shutil.copytree(made, folder, dirs_exist_ok=True)
             outcomes = pickle.loads((folder / "outcomes").read_bytes())  # noqa: S301 - written below
             lakehouse = open_lakehouse(folder / "conf" / "flights")
+            point(Path(lakehouse.root) / "mlflow" / "mlflow.db", (made / "where").read_text(), lakehouse.root)
         else:
             lakehouse = _flights(folder)
             run_backfill(lakehouse, first, backfilled)
@@ -65,6 +67,7 @@ def flights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Fl
             outcomes = run_night(lakehouse, nights[1])
             (folder / "outcomes").write_bytes(pickle.dumps(outcomes))
             if "PYTEST_XDIST_WORKER" in os.environ:
+                (folder / "where").write_text(lakehouse.root)
                 shutil.copytree(folder, made)
     landing = folder / "warehouse" / "flights" / "landing"
     return Flights(lakehouse, landing, backfilled, (nights[0], nights[1]), outcomes)

@@ -75,6 +75,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
     "promote": (["late_arival", "--why", "better"], "did you mean 'late_arrival'?"),
     "rollback": (["late_arrival", "--why", " "], "assay: Roles change for a reason."),
+    "drill": (["gate", "--model", "late_arival"], "assay: There is no model late_arival."),
     "compare": (["late_arival"], "assay: There is no model late_arival."),
 }
 """Job -> arguments that it cannot use, and what it says."""

@@ -36,6 +36,7 @@ def test_every_error_has_an_exit_code_of_its_own() -> None:
         "GateError": 8,
         "DbtError": 9,
         "AlertError": 10,
+        "DrillError": 11,
         "BusyError": 75,
         "TimeLimitError": 124,
         "StoppedError": 143,

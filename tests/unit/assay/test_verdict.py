@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from assay.report.night import AuditRow, FeedRow, GateRow, ModelBlock, Scores, StageRow, Verdict, WatchRow
+from assay.report.night import AuditRow, FeedRow, GateRow, ModelBlock, Refused, Scores, StageRow, Verdict, WatchRow
 from assay.report.verdict import verdict
 
 DONE = StageRow("silver", "done", 1.0)
@@ -101,6 +101,14 @@ def test_verdict_of_several_models_looks_at_each_and_names_it() -> None:
             "The gate auc of arrival_delay failed.",
         ),
     )
+
+
+def test_verdict_of_a_training_that_its_gates_did_not_let_pass() -> None:
+    model = replace(SCORED, version=1, refused=Refused(3, BELOW.gates[:1]))
+    told = "The training for this night did not pass auc; version 1 goes on."
+    assert verdict([], [SOUND], [model]) == Verdict("amber", (told,))
+    several = verdict([], [SOUND], [model, SCORED])
+    assert several.reasons == ("The training of late_arrival for this night did not pass auc; version 1 goes on.",)
 
 
 def test_verdict_of_a_challenger_that_did_not_score() -> None:
