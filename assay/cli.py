@@ -23,6 +23,7 @@ COMMANDS = {
     "bronze": "land new files of every source",
     "silver": "apply the contracts to what was landed",
     "accept": 'take in a batch that silver has stopped, on record: assay accept weather 9 --why "…"',
+    "reject": 'set aside a batch that is wrong as a whole, on record: assay reject weather 9 --why "…"',
     "plan": "what a changed feature or a backfill would compute, and why: assay plan --as-of 2013-03-07",
     "features": "build the feature tables as of a night",
     "train": "train the models and promote those that pass their gates",

@@ -27,7 +27,7 @@ from model.gates import GATES
 from model.gates.metric import MetricLimits
 from model.gates.record import SCHEMA as GATES_SCHEMA
 from model.tasks import TASKS
-from silver import accepted, baseline
+from silver import accepted, baseline, rejected
 from silver.metrics import METRICS, Metric
 
 PAGE = Path(__file__).with_name("reference.md")
@@ -221,6 +221,10 @@ def _ops() -> Iterator[str]:
         ("`ops.files`: a row per file, or landing of a table, that was seen and does not wait", seen.FILES_SCHEMA),
         ("`ops.profiles`: a row per number that was measured of a night's records in a batch", baseline.SCHEMA),
         ("`ops.accepted`: a row per batch that was taken in deliberately", accepted.SCHEMA),
+        (
+            "`ops.rejected`: a row per batch that was set aside as a whole, and per rejection that was taken back",
+            rejected.SCHEMA,
+        ),
         ("`ops.gates`: a row per gate of a training", GATES_SCHEMA),
         ("`ops.watch`: a row per subject, monitor and name of a night", watch.SCHEMA),
         ("`ops.promotions`: a row per change of a version's role", roles.SCHEMA),

@@ -99,7 +99,10 @@ def show(copy: Lakehouse, fault: str, as_of: datetime, done: Rehearsal, told: Se
         *(f"    {line(outcome)}" for outcome in done.outcomes),
         f"planted   {done.planted}",
         *(f"{'found' if not at else '':<10}{text}" for at, text in enumerate(done.found)),
-        *(f"{'alerts' if not at else '':<10}{text}" for at, text in enumerate(told or ["none that had not been sent before"])),
+        *(
+            f"{'alerts' if not at else '':<10}{text}"
+            for at, text in enumerate(told or ["none that had not been sent before"])
+        ),
         f"page      {page}",
         *(f"{'practise' if not at else '':<10}{text}" for at, text in enumerate(practise)),
         f"held      {'yes' if done.held else 'no'}",

@@ -227,7 +227,8 @@ def _unlike(source: Source, batch: int, names: Sequence[str], breached: Sequence
         expected=f"each within {wanted.tolerance:g} robust deviations of its median in the last {wanted.nights} good "
         "nights",
         do=f"no row of the batch was written to silver: look at it in bronze.{source.name}; if it is right, "
-        f"assay accept {source.name} {batch} --why '…', and run again",
+        f"assay accept {source.name} {batch} --why '…' takes it in, if not, assay reject {source.name} {batch} --why '…' "
+        "sets it aside; then run again",
     )
 
 

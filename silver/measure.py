@@ -105,8 +105,12 @@ def enforce(
                 + (f", such as {', '.join(map(repr, examples))}" if examples else ""),
                 expected=f"at most {limit:.4g} of the rows" if limit else "no such row",
                 do="no row of the batch was written to silver: look at it in bronze; then change the contract's check, "
-                "its severity or at_most, and run again"
-                + ("" if check.handling.severity == "fail" else f"; or assay accept {source.name} {batch} --why '…'"),
+                f"its severity or at_most, and run again; or assay reject {source.name} {batch} --why '…' sets it aside"
+                + (
+                    ""
+                    if check.handling.severity == "fail"
+                    else f", and assay accept {source.name} {batch} --why '…' takes it in"
+                ),
             )
 
 

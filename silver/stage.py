@@ -33,6 +33,7 @@ from silver.measure import count, enforce, results
 from silver.pending import Landed, check_landed, pending
 from silver.profile import check_baseline
 from silver.quarantine import quarantine_of, write_quarantine
+from silver.rejected import Rejection, rejections
 from silver.transform import accepted_rows, check_batch, register_functions
 from silver.user_suites import check_suites, run_suites
 
@@ -83,7 +84,11 @@ def clean_batches(
     """Clean some batches of some sources; what their checks found, to be published."""
 
     def clean_source(source: Source) -> list[Cleaned]:
-        return [_clean(lakehouse, source, landed, gate, outcome) for landed in waiting[source.name]]
+        rejected = rejections(lakehouse, source.name)
+        return [
+            _clean(lakehouse, source, landed, gate, outcome, rejected.get(landed.batch))
+            for landed in waiting[source.name]
+        ]
 
     sources: list[Source] = []
     done: list[list[Cleaned]] = []
@@ -107,19 +112,25 @@ def publish(lakehouse: Lakehouse, found: Sequence[expectations.BatchResult]) -> 
         expectations.publish(docs_folder(lakehouse), found)
 
 
-def _clean(lakehouse: Lakehouse, source: Source, landed: Landed, gate: Gate, outcome: Outcome) -> Cleaned:
+def _clean(
+    lakehouse: Lakehouse, source: Source, landed: Landed, gate: Gate, outcome: Outcome, rejected: Rejection | None
+) -> Cleaned:
     batch = landed.batch
     landing, others = f"bronze.{source.name}", _histories(lakehouse, source)
     made_of = tuple(Input(name, lakehouse.tables.version(name)) for name in (landing, *map(history_of, others)))
     bronze = _with_declared_columns(lakehouse.tables.read(landing).where(F.col("batch") == batch), source)
-    checked, checks = check_batch(bronze, source, lakehouse.time_zone, others)
+    why = None if rejected is None else str(rejected)
+    checked, checks = check_batch(bronze, source, lakehouse.time_zone, others, why)
     check_evaluated(source, batch, checks)
     with held(checked) as judged:
         counts = count(judged, source)
         check_landed(lakehouse, source, landed, counts.rows)
-        enforce(source, batch, counts, checks, gate.accepts)
-        if outcome.stage != REPLAY:  # what is in silver has passed its gate
-            gate.check(source, landed, judged)
+        if rejected is not None:
+            outcome.notes.append(f"{source.name} batch {batch}: {rejected}")
+        else:
+            enforce(source, batch, counts, checks, gate.accepts)
+            if outcome.stage != REPLAY:  # what is in silver has passed its gate
+                gate.check(source, landed, judged)
         if source.expectations:
             run_suites(lakehouse, source, batch, accepted_rows(judged, source), counts.rows - counts.rejected, outcome)
         fates, written = write_history(lakehouse, source, batch, judged, counts, outcome)

@@ -22,6 +22,8 @@ REASON = "struct<check: string, column: string, value: string, message: string, 
 ORIGIN = ("source_file", "source_position", "batch")
 
 
+REJECTED = "rejected"
+"""The check of a batch that somebody has rejected as a whole."""
 KEPT = 1_000_000
 """Characters of an unreadable record that quarantine shows; bronze has them all. Rows are held in memory while judged."""
 
@@ -39,7 +41,11 @@ def register_functions(spark: SparkSession, time_zone: str) -> None:
 
 
 def check_batch(
-    bronze: DataFrame, source: Source, time_zone: str, histories: Mapping[str, DataFrame] = NO_HISTORY
+    bronze: DataFrame,
+    source: Source,
+    time_zone: str,
+    histories: Mapping[str, DataFrame] = NO_HISTORY,
+    rejected: str | None = None,
 ) -> tuple[DataFrame, list[Check]]:
     """The rows of a batch with their values and, where they are rejected, why.
 
@@ -48,6 +54,7 @@ def check_batch(
         source: The contract.
         time_zone: The lakehouse's zone.
         histories: `silver.<source>__history` of the sources that the contract refers to, of those that have one.
+        rejected: Why somebody has rejected the batch as a whole, if so: every row is rejected.
 
     Returns:
         A frame with the contract's columns, `valid_from`, where the record came from, `raw` (JSON of the raw values,
@@ -89,6 +96,8 @@ def check_batch(
     )  # fmt: skip
     readable, none = F.col("corrupt").isNull(), F.lit(None).cast(f"array<{REASON}>")
     rejecting, flagging = [item for item in checks if not item.flags], [item for item in checks if item.flags]
+    if rejected is not None:
+        rejecting = [*rejecting, Check(REJECTED, None, {}, F.lit(True), rejected)]
     broken, flagged = _any_fails(rejecting), readable & _any_fails(flagging)
     reasons = F.when(~readable, unreadable).when(broken, _failing(rejecting)).otherwise(none)
     kept = F.coalesce(F.substring("__raw", 1, KEPT), F.to_json(F.struct(*[raw[name].alias(name) for name in raw])))

@@ -15,6 +15,7 @@ from assay.lakehouse import Lakehouse
 from assay.ledger import FILES
 from jobs.drills.fault import Rehearsal, Wish
 from jobs.nightly import run_night
+from silver.pending import pending
 
 
 def run(wish: Wish) -> Rehearsal:
@@ -23,7 +24,6 @@ def run(wish: Wish) -> Rehearsal:
     source, name = _newest(lakehouse, wish.source, as_of)
     done = Rehearsal(
         f"{name} of {source.name} is delivered again, cut off {_cut(Path(lakehouse.landing) / name)}",
-        practise=("status", f"quarantine show {source.name}", f"nightly --as-of {as_of:%Y-%m-%d}"),
     )
     table = f"silver.{source.name}{HISTORY}"
     before = lakehouse.tables.version(table)
@@ -48,6 +48,9 @@ def run(wish: Wish) -> Rehearsal:
         if gone
         else f"silver.{source.name} has every record that it had"
     )
+    waits = [landed.batch for landed in pending(lakehouse, as_of).get(source.name, [])]
+    reject = [f'reject {source.name} {batch} --why "cut off"' for batch in waits]
+    done.practise = ("status", *reject, f"quarantine show {source.name}", f"nightly --as-of {as_of:%Y-%m-%d}")
     noticed = bool(files or rows or done.error)
     if not noticed:
         done.found.append("nothing of it was noticed")

@@ -16,7 +16,9 @@ from assay.errors import ConfigError, ContractError
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from jobs.accept import main as accept
+from jobs.reject import main as reject
 from silver import expectations
+from silver.replay import replay
 
 FIRST = datetime(2013, 3, 1, tzinfo=UTC)
 BASELINE = "\nbaseline: {nights: 8, at_least: 7}\n"
@@ -177,10 +179,59 @@ def test_a_tolerance_can_be_accepted_and_a_check_that_fails_the_batch_cannot(
     lenient = with_contract(readings, ("max: 23, on_fail: fail}", "max: 23}"))
     with pytest.raises(ContractError, match="temp is above 60") as caught:
         silver.stage.run(lenient, night(1))
-    assert caught.value.do.endswith("assay accept readings 1 --why '…'")
+    assert caught.value.do.endswith("assay accept readings 1 --why '…' takes it in")
     assert run(accept, ["readings", "1", "--why", "A heat wave.", *conf, "--json"]) == 0
     assert '"stopped_by": ["max:temp"]' in capsys.readouterr().out
     outcome = silver.stage.run(lenient, night(1))
     assert [note for note in outcome.notes if "taken in with max:temp" in note]
     assert (outcome.total("accepted"), outcome.total("quarantined")) == (1, 2)
     assert not lenient.tables.exists("ops.profiles")
+
+
+def test_a_batch_that_is_wrong_is_set_aside_whole_and_those_behind_it_go_on(
+    readings: Readings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lakehouse = with_contract(readings, ("max: 23}", "max: 23, on_fail: fail}"))
+    conf = ["--conf-dir", str(lakehouse.conf_dir)]
+    readings.deliver("2013-03-01.csv", "station,hour,temp\na,1,70\nb,1,7\nc,99,7\n")
+    with pytest.raises(ContractError, match="hour is above 23") as caught:
+        run_both(lakehouse, night(1))
+    assert caught.value.do.endswith("assay reject readings 1 --why '…' sets it aside")
+    readings.deliver("2013-03-02.csv", "station,hour,temp\na,2,8\n")
+    with pytest.raises(ContractError, match="Batch 1 of source readings"):
+        run_both(lakehouse, night(2))
+    for words, said in (
+        (["readings", "3", "--why", "x"], "one of 1, 2"),
+        (["readings", "1", "--why", "x", "--undo"], "none is rejected"),
+        (["readings", "1", "--why", " "], "a sentence"),
+        (["reading", "1", "--why", "x"], "did you mean 'readings'?"),
+    ):
+        assert run(reject, [*words, *conf]) == 2
+        assert said in capsys.readouterr().err
+    for _ in range(2):  # once on record, whoever says it again
+        assert run(reject, ["readings", "1", "--why", "Another scale.", *conf]) == 0
+        assert "the next silver run puts all its rows into quarantine" in capsys.readouterr().out
+    assert lakehouse.tables.read("ops.rejected").count() == 1
+
+    outcome = silver.stage.run(lakehouse, night(2))
+    assert (outcome.total("landed"), outcome.total("accepted"), outcome.total("quarantined")) == (4, 1, 3)
+    assert [note for note in outcome.notes if note.startswith("readings batch 1: rejected by ")]
+    rejected = lakehouse.tables.read("silver.readings__quarantine").orderBy("source_position").collect()
+    assert [[reason["check"] for reason in row["reasons"]] for row in rejected] == [
+        ["max", "rejected"], ["rejected"], ["max", "rejected"],
+    ]  # fmt: skip
+    assert rejected[1]["reasons"][0]["message"].endswith(": Another scale.")
+    assert rejected[1]["raw"] == '{"station":"b","hour":"1","temp":"7"}'
+
+    kept = replay(lakehouse, "readings", night(2))
+    assert "readings, batch 1: 0 rows taken in, 3 stay" in kept.notes
+    readings.deliver("2013-03-01.csv", "station,hour,temp\na,1,7\nb,1,7\n")
+    assert run_both(lakehouse, night(3)).total("accepted") == 2
+
+    assert run(reject, ["readings", "1", "--why", "It was right.", "--undo", *conf]) == 0
+    assert "assay quarantine replay readings --batch 1 takes its rows in" in capsys.readouterr().out
+    lenient = with_contract(readings, ("max: 23, on_fail: fail}", "max: 23}"))
+    taken = replay(lenient, "readings", night(3))
+    assert "readings, batch 1: 1 rows taken in, 2 stay" in taken.notes
+    current = lenient.tables.read("silver.readings__history").where("valid_to IS NULL")
+    assert sorted((row["station"], row["temp"]) for row in current.collect()) == [("a", 7.0), ("a", 8.0), ("b", 7.0)]

@@ -73,6 +73,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "sql_server": ([], "assay: This environment names no user of the SQL server."),
     "explain": (["late_arival", "UA", *NIGHT], "assay: There is no model late_arival."),
     "accept": (["weather", "1", "--why", "a storm"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
+    "reject": (["weather", "1", "--why", "wrong"], "assay: Batch 1 of source weather is not waiting to be cleaned."),
     "promote": (["late_arival", "--why", "better"], "did you mean 'late_arrival'?"),
     "rollback": (["late_arrival", "--why", " "], "assay: Roles change for a reason."),
     "drill": (["gate", "--model", "late_arival"], "assay: There is no model late_arival."),
