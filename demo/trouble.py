@@ -22,6 +22,8 @@ LATE, CUT, KILLED, SIMPLE, CELSIUS, RENAMED = (
 """The first night of each trouble."""
 COME = datetime(2013, 3, 17, 6)  # noqa: DTZ001  # New York's clock, as deliveries are
 """When the outcomes that were late come."""
+CAME = night(3, 18)
+"""The night that sees them, three days' outcomes in one: silver stops, and somebody takes them in."""
 _OTHER_DIGITS = str.maketrans("0123456789", "ABCDEFGHJK")
 
 
@@ -98,7 +100,7 @@ EXPECTED = (
     Expected(
         LATE, "two days' outcomes come three days late",
         """select count(distinct as_of) = 2 as amber_without_them,
-            (select count(distinct flight_date) from silver.outcomes where flight_date in ('2013-03-13', '2013-03-14')) = 2 as landed
+            (select count(distinct flight_date) from silver.outcomes where flight_date in ('2013-03-13', '2013-03-14')) = 2 as taken_in
           from ops.runs where stage = 'report' and as_of in ('2013-03-15', '2013-03-16') and array_contains(notes,
             'amber: outcomes brought nothing; it had delivered on 7 of the 7 days before.')
             or stage = 'report' and as_of = '2013-03-16' and array_contains(notes,
