@@ -12,7 +12,7 @@ export GX_ANALYTICS_ENABLED := false
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lock clean distclean
+.PHONY: help setup demo quarter test lint format bench lock clean distclean
 
 help: ## this list
 	@awk -F ' *## ' '/^[a-z]+:.*## /{split($$1, name, ":"); printf "make %-10s %s\n", name[1], $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ setup: ## the environment in .venv, with packages and jars as locked; again only
 
 demo: setup ## two months of real flights to predictions for seven nights
 	@$(bin)/python -m demo.run $(ARGS)
+
+quarter: setup ## ninety nights in a row with six troubles among them, and what became of each: about three quarters of an hour
+	@$(bin)/python -m demo.quarter $(ARGS)
 
 test: setup ## every test; some of them: make test ARGS="tests/unit -k late"
 	@$(bin)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)

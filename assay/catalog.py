@@ -12,7 +12,7 @@ from pyspark.errors import PySparkException
 
 from assay.ask.answer import Answer, plain
 from assay.errors import TableError
-from assay.explained import first_lines
+from assay.explained import explaining, first_lines
 from assay.files import file_system
 from assay.lakehouse import Lakehouse
 from assay.ledger import RUNS
@@ -27,16 +27,29 @@ def register(lakehouse: Lakehouse) -> list[str]:
     """Make every table known to the session's catalog by name; returns the names.
 
     `silver.<source>` is a view of the current versions, `ops.metrics` a view of the ledger's numbers.
+
+    Raises:
+        TableError: The catalog is a metastore in which a name means a table of another lakehouse.
     """
-    spark = lakehouse.spark
-    _forget_others(lakehouse)
+    with explaining(lakehouse.root, "giving the tables their names"):
+        return _register(lakehouse)
+
+
+def _register(lakehouse: Lakehouse) -> list[str]:
+    spark, shared = lakehouse.spark, is_shared(lakehouse)
+    if not shared:
+        _forget_others(lakehouse)
     names = []
     for schema in SCHEMAS:
         spark.sql(f"CREATE DATABASE IF NOT EXISTS {quoted(schema)}")
+        known = {row["tableName"] for row in spark.sql(f"SHOW TABLES IN {quoted(schema)}").collect()} if shared else ()
         for table in tables_of(lakehouse, schema):
             name = f"{schema}.{table}"
-            place = literal(lakehouse.tables.path(name))
-            spark.sql(f"CREATE TABLE IF NOT EXISTS {quoted(schema)}.{quoted(table)} USING delta LOCATION {place}")
+            if table in known:
+                _check_same(lakehouse, schema, table)
+            else:
+                place = literal(lakehouse.tables.path(name))
+                spark.sql(f"CREATE TABLE IF NOT EXISTS {quoted(schema)}.{quoted(table)} USING delta LOCATION {place}")
             names.append(name)
     for name in [name for name in names if name.endswith(HISTORY)]:
         schema, _, table = name.partition(".")
@@ -53,6 +66,28 @@ def register(lakehouse: Lakehouse) -> list[str]:
         )
         names.append("ops.metrics")
     return sorted(names)
+
+
+def is_shared(lakehouse: Lakehouse) -> bool:
+    """Whether names are kept in a Hive metastore, where other programs find them, and not for the session alone."""
+    return str(lakehouse.spark.conf.get("spark.sql.catalogImplementation")) == "hive"
+
+
+def _check_same(lakehouse: Lakehouse, schema: str, table: str) -> None:
+    """TableError where a name of the metastore means a table that is elsewhere."""
+    java: Any = lakehouse.spark._jvm
+    identifier = java.org.apache.spark.sql.catalyst.TableIdentifier(table, java.scala.Option.apply(schema))
+    catalog: Any = lakehouse.spark._jsparkSession.sessionState().catalog()
+    found = catalog.getTableMetadata(identifier).location().toString()
+    place = java.org.apache.hadoop.fs.Path(lakehouse.tables.path(f"{schema}.{table}"))
+    settings: Any = lakehouse.spark.sparkContext._jsc.hadoopConfiguration()
+    expected = place.getFileSystem(settings).makeQualified(place).toString()
+    if found != expected:
+        raise TableError(
+            "The Hive metastore knows a table of another lakehouse by this name.", where=f"{schema}.{table}", found=found,
+            expected=expected, do="give each lakehouse a metastore of its own; or, if the lakehouse was moved, "
+            f"drop the name there: DROP TABLE {schema}.{table}, which leaves the files",
+        )  # fmt: skip
 
 
 def _forget_others(lakehouse: Lakehouse) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assay import ledger
-from assay.catalog import register
+from assay.catalog import is_shared, register
 from assay.cli import parser, run
 from assay.dbt import build, document, fingerprint
 from assay.known import Input, Target
@@ -65,6 +65,8 @@ def run_dbt(lakehouse: Lakehouse, as_of: datetime, *, tests: bool = False) -> Ou
     """
 
     def work(outcome: Outcome) -> None:
+        if is_shared(lakehouse):
+            register(lakehouse)  # which tells of a name that is another lakehouse's
         key, versions = decided_by(lakehouse, as_of)
         done = build(
             lakehouse.spark, lakehouse.root, project_dir=project_dir(lakehouse), target_dir=lakehouse.folder("dbt"),

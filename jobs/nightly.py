@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from assay.alerts.findings import STAGE as ALERTS
+from assay.catalog import is_shared, register
 from assay.cli import parser, run
 from assay.control import stoppable
 from assay.dag import Stage, State, Task, check_limits, tasks, until
@@ -42,7 +43,8 @@ def run_night(
     """Run a night, stage by stage. What is done is skipped; where a stage fails, those that need it are left out.
 
     A training that fails its gates is a failure only if there is no champion to score with. The night is watched, its
-    report written, and where all its stages are wanted alerts are sent and metrics written, also where it failed.
+    report written, and where all its stages are wanted alerts are sent and metrics written, also where it failed. Where a
+    Hive metastore keeps the tables' names, it has all of them in the end.
 
     Args:
         lakehouse: The lakehouse.
@@ -60,6 +62,8 @@ def run_night(
         outcomes: list[Outcome] = []
         try:
             outcomes += run_tasks(lakehouse, as_of, wanted, progress, ended)
+            if is_shared(lakehouse):
+                register(lakehouse)
         finally:
             if len(stages) == len(STAGES):
                 outcomes += alerts.run_alerts(lakehouse, as_of, sys.exception())

@@ -12,21 +12,25 @@ from datetime import datetime, timedelta
 from os.path import relpath
 from pathlib import Path
 
+from pyspark.sql import functions as F
+
 from assay.cli import parser, run
 from assay.config import Model
 from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome, key_of
 from assay.redaction import without_login
-from assay.report import NightReport, render, render_index
+from assay.report import NightReport, evidently, render, render_index
 from assay.report.collect import collect, on_record
 from assay.report.current import WRITTEN, unchanged
 from assay.report.night import Challenge, ChallengeRow, HistoryNight, ModelBlock
 from assay.stages import run_stage
+from assay.tables import quoted
 from jobs.common import night, open_from, show
 from jobs.compare import compared, told
 from jobs.dbt import docs_page
-from model.registry import CHALLENGER, CHAMPION
+from model.gates.rows import sample
+from model.registry import CHALLENGER, CHAMPION, with_number
 from model.tasks import TASKS
 from model.trainings import page_of
 
@@ -61,6 +65,9 @@ def links_of(lakehouse: Lakehouse, as_of: datetime) -> dict[str, str]:
         links["Data Docs"] = Path(relpath(docs, page(lakehouse, as_of).parent)).as_posix()
     if (dbt := docs_page(lakehouse)).exists():
         links["dbt docs"] = dbt.name
+    for model in lakehouse.config.models.values():
+        if (written := evidently_page(lakehouse, model, as_of)).exists():
+            links[f"Evidently, {model.name}" if len(lakehouse.config.models) > 1 else "Evidently"] = written.name
     if (uri := lakehouse.environment.mlflow.tracking_uri) and uri.startswith("http"):
         links["MLflow"] = without_login(uri)[0]
     return links
@@ -137,11 +144,59 @@ def _challenge(lakehouse: Lakehouse, model: Model, version: int, as_of: datetime
     return Challenge(version, task.main, task.greater_is_better, tuple(rows))
 
 
+def evidently_page(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Path:
+    """Where Evidently's page of a model's inputs of a night lies, once it was asked for."""
+    of_night = page(lakehouse, as_of)
+    return of_night.with_name(f"{of_night.stem}-{model.name}-evidently.html")
+
+
+def write_evidently(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Path:
+    """Compare a night's inputs with the training set of the version that scored it, a sample of both.
+
+    Raises:
+        ModelError: The night is not scored.
+    """
+    predictions = f"gold.{model.name}_predictions"
+    scored = (
+        lakehouse.tables.read(predictions).where((F.col("as_of") == F.lit(as_of)) & (F.col("role") == CHAMPION)).first()
+        if lakehouse.tables.exists(predictions)
+        else None
+    )
+    version = None if scored is None else with_number(lakehouse, model, scored["model_version"])
+    if version is None:
+        raise ModelError(f"{model.name} has not scored this night.", where=f"{predictions}, as of {as_of:%Y-%m-%d}")
+    about = version.artifact.about
+    trained = lakehouse.tables.read(about["training_table"], about["training_version"])
+    sides = (
+        trained.where(F.col("training_as_of") == F.lit(version.trained_as_of)),
+        lakehouse.tables.read(f"gold.{model.name}_inputs").where(F.col("as_of") == F.lit(as_of)),
+    )
+    wanted = [F.col(quoted(name)) for name in version.artifact.inputs.read]
+    training, tonight = (
+        sample(side, model.key, evidently.ROWS / max(1, side.count())).select(*wanted).limit(evidently.ROWS).toPandas()
+        for side in sides
+    )
+    path = evidently_page(lakehouse, model, as_of)
+    evidently.write(training, tonight, path)
+    return path
+
+
 def main(arguments: Sequence[str]) -> None:
     """Write the page of a night."""
-    given = parser(main.__doc__ or "").parse_args(arguments)
+    options = parser(main.__doc__ or "")
+    options.add_argument(
+        "--evidently",
+        action="store_true",
+        help="write also Evidently's page of each model's inputs against its training set",
+    )
+    given = options.parse_args(arguments)
     lakehouse = open_from(given)
-    show([run_report(lakehouse, night(given, lakehouse))], as_json=given.json)
+    as_of = night(given, lakehouse)
+    if given.evidently:
+        evidently.check_installed()
+        for model in lakehouse.config.models.values():
+            write_evidently(lakehouse, model, as_of)
+    show([run_report(lakehouse, as_of)], as_json=given.json)
 
 
 if __name__ == "__main__":

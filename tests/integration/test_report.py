@@ -10,13 +10,14 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from assay.cli import main
 from assay.errors import ModelError
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.ledger import Outcome
 from assay.report import NightReport
 from assay.report.collect import collect
 from assay.stages import run_stage
-from jobs.report import index, page, run_report
+from jobs.report import evidently_page, index, page, run_report
 from model import score, train
 from tests.browser import look
 from tests.parcels import START, Parcels, new_parcels, write_inputs, write_training
@@ -95,14 +96,30 @@ def test_the_index_has_every_night_also_once_an_older_one_is_written_again(lakeh
 
 
 def test_every_page_opens_in_a_browser_without_an_error_or_a_request(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    run_report(lakehouse, START)
+    conf = ["--conf-dir", str(lakehouse.conf_dir), "--env", "local"]
+    assert main(["report", "--as-of", f"{START:%Y-%m-%d}", "--evidently", *conf]) == 0
     pages = sorted(index(lakehouse).parent.glob("*.html"))
-    assert {"index.html", "late-v1.html", "off-v1.html", page(lakehouse, START).name} <= {each.name for each in pages}
+    evidently = [evidently_page(lakehouse, model, START).name for model in lakehouse.config.models.values()]
+    assert {"index.html", "late-v1.html", "off-v1.html", page(lakehouse, START).name, *evidently} <= {
+        each.name for each in pages
+    }
+    html = page(lakehouse, START).read_text()
+    assert all(
+        f'<a href="{name}">Evidently, {of}</a>' in html for name, of in zip(evidently, ("late", "off"), strict=True)
+    )
     for number, each in enumerate(pages):
         for width in (1100, 400):
             (folder := tmp_path / f"{number}-{width}").mkdir()
             found = look(each, folder, width=width)
             assert (found.console, found.requested, found.picture > 30_000) == ([], [], True), each
+
+
+def test_evidently_has_nothing_to_compare_on_a_night_that_is_not_scored(
+    lakehouse: Lakehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = ["--conf-dir", str(lakehouse.conf_dir), "--env", "local"]
+    assert main(["report", "--as-of", f"{NEXT:%Y-%m-%d}", "--evidently", *conf]) == 7
+    assert "late has not scored this night." in capsys.readouterr().err
 
 
 def test_a_browser_that_finds_something_says_so(tmp_path: Path) -> None:
