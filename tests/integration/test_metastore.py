@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -13,10 +14,12 @@ import pyspark
 import pytest
 import yaml
 
+import bronze.stage
 from assay.lakehouse import Lakehouse
 from assay.session import installed_jars
 from tests.java import ENVIRONMENT
 
+NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 JARS = Path(pyspark.__file__).parent / "jars"
 OPTION = "javax.jdo.option"
@@ -96,7 +99,7 @@ def test_other_programs_know_the_tables_by_name(
     conf_dir = made.lakehouse.conf_dir
     of(conf_dir, metastore)
     made.deliver("2013-03-01.csv", "station,hour,temp\na,1,7\na,2,8\n")
-    night = assay(conf_dir, postgres.password, "nightly", "--as-of", "2013-03-02")
+    night = assay(conf_dir, postgres.password, "nightly", "--as-of", f"{NIGHT:%Y-%m-%d}")
     assert night.returncode == 0, night.stderr
 
     jars = os.pathsep.join(installed_jars())
@@ -117,7 +120,8 @@ def test_other_programs_know_the_tables_by_name(
     second = new_readings("second")
     of(second.lakehouse.conf_dir, metastore)
     second.deliver("2013-03-01.csv", "station,hour,temp\nb,1,7\n")
-    refused = assay(second.lakehouse.conf_dir, postgres.password, "nightly", "--as-of", "2013-03-02")
+    bronze.stage.run(second.lakehouse, NIGHT)
+    refused = assay(second.lakehouse.conf_dir, postgres.password, "sql", "--engine", "spark", "select 1")
     assert refused.returncode == 5
     assert "The Hive metastore knows a table of another lakehouse by this name." in refused.stderr
     assert f"{made.lakehouse.root}/bronze/readings" in refused.stderr
