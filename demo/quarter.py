@@ -2,7 +2,7 @@
 
 python -m demo.quarter [--nights 90] [--fresh]
 
-The lakehouse is in `quarter`, with a configuration of its own: that of the flights, and a policy that trains on drift.
+The lakehouse is in `quarter`, with the configuration of the flights, and a file for what alerts tell.
 What a person on call would do, setting a wrong batch aside and having the file delivered anew, is done by this program.
 It goes on where an earlier run of it has ended.
 """
@@ -46,7 +46,6 @@ from silver.rejected import reject
 
 FOLDER = Path("quarter")
 NEW_YORK = ZoneInfo("America/New_York")
-POLICY = {"retrain": {"monitors": ["drift"], "nights": 3, "cooldown": "5d"}, "rollback": {"nights": 3}}
 AUDITED = timedelta(days=13)
 """So many nights before the last are replayed at the end."""
 
@@ -116,8 +115,6 @@ def configured() -> Path:
     settings = {"warehouse": "warehouse", "alerts": {"channels": {"file": channel}}}
     (FOLDER / "conf" / "env" / "local.yml").write_text(yaml.safe_dump(settings))
     shutil.copytree("dbt_project", FOLDER / "dbt_project", ignore=shutil.ignore_patterns("target", "logs"))
-    model = conf / "models" / "late_arrival.yml"
-    model.write_text(yaml.safe_dump(yaml.safe_load(model.read_text()) | {"policy": POLICY}, sort_keys=False))
     return conf
 
 

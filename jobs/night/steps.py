@@ -58,9 +58,11 @@ def decide_roles(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Sequenc
 
 
 def policy_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
-    """Nothing to do where nothing that was watched asks for it."""
+    """Nothing to do where nothing that was watched asks for it, nor for a night that is scored: what is decided is who scores."""
     if not (model.policy.retrain or model.policy.rollback):
         return State("not due", "the model has no policy")
+    if scored(lakehouse, model, as_of):
+        return State("already complete", "the night is scored")
     found = policy.decisions(lakehouse, model, as_of)
     if not found:
         return State("not due", "nothing that was watched asks for it")
@@ -83,7 +85,8 @@ def train_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
     if untouched(lakehouse):
         return State("would run", "there is no version yet")
     current, waits = champion(lakehouse, model), waiting(lakehouse, model)
-    early = [each for each in policy.decisions(lakehouse, model, as_of) if each.action == policy.RETRAIN]
+    decided = () if scored(lakehouse, model, as_of) else policy.decisions(lakehouse, model, as_of)
+    early = [each for each in decided if each.action == policy.RETRAIN]
     if early:
         return State("would run", early[0].why)
     if not due(current, model, as_of, waits):

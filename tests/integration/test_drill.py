@@ -169,7 +169,7 @@ def test_an_input_that_drifts_is_noticed_and_told_to_nobody_but_the_copy(
     assert (code, told["held"]) == (0, True)
     assert told["planted"] == "hour is 10 times what it was, in all rows of gold.late_arrival_inputs"
     assert told["found"][0].startswith("hour is ")
-    assert told["found"][-1] == "the policy, on the night after: not due, the model has no policy"
+    assert told["found"][-1] == "the policy, on the night after: not due, nothing that was watched asks for it"
     [alert] = [text for text in told["alerts"] if "drift hour" in text]
     assert alert.startswith("opened (bad): features:late_arrival: drift hour: hour is ")
     assert record.incidents(lakehouse) == {}

@@ -90,7 +90,10 @@ def test_the_version_before_comes_back_once_it_would_have_been_better(shop: Parc
         score.run(lakehouse, model, night)
     *_, watching = nights
     run_watch(lakehouse, nights[0])
-    assert policy_state(lakehouse, model, nights[1]).what == "not due"  # nobody knows yet what became of predictions
+    assert (
+        policy_state(lakehouse, model, nights[1]).what == "already complete"
+    )  # who scores is decided before it is scored
+    assert policy.decisions(lakehouse, model, nights[1]) == []  # nobody knows yet what became of predictions
     run_watch(lakehouse, watching)
     [told] = watched(lakehouse, watching, watching)
     [found] = [each for each in told.findings if each.monitor == "predecessor"]
