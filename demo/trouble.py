@@ -101,10 +101,8 @@ EXPECTED = (
         LATE, "two days' outcomes come three days late",
         """select count(distinct as_of) = 2 as amber_without_them,
             (select count(distinct flight_date) from silver.outcomes where flight_date in ('2013-03-13', '2013-03-14')) = 2 as taken_in
-          from ops.runs where stage = 'report' and as_of in ('2013-03-15', '2013-03-16') and array_contains(notes,
-            'amber: outcomes brought nothing; it had delivered on 7 of the 7 days before.')
-            or stage = 'report' and as_of = '2013-03-16' and array_contains(notes,
-            'amber: outcomes brought nothing; it had delivered on 6 of the 7 days before.')""",
+          from ops.runs where stage = 'report' and as_of in ('2013-03-15', '2013-03-16')
+            and exists(notes, n -> n like 'amber: outcomes brought nothing%')""",
     ),
     Expected(CUT, "a schedule is cut off in the middle", _stopped("schedule", CUT)),
     Expected(
