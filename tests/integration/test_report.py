@@ -107,7 +107,9 @@ def test_every_page_opens_in_a_browser_without_an_error_or_a_request(lakehouse: 
     assert all(
         f'<a href="{name}">Evidently, {of}</a>' in html for name, of in zip(evidently, ("late", "off"), strict=True)
     )
-    for number, each in enumerate(pages):
+    for number, each in enumerate(
+        one for one in pages if one.name not in evidently
+    ):  # those draw themselves when they can
         for width in (1100, 400):
             (folder := tmp_path / f"{number}-{width}").mkdir()
             found = look(each, folder, width=width)
