@@ -25,6 +25,8 @@ from jobs.nightly import run_night
 from model.registry import CHAMPION, aliases
 
 NIGHT = datetime(2013, 3, 2, tzinfo=UTC)
+EVENING = datetime(2013, 3, 1, 23, tzinfo=UTC).timestamp()
+"""When files were delivered."""
 LINES = "".join(f"s{n},{n % 24},{n}.5\n" for n in range(40))
 BARE = b"station\n" + b"".join(b"s%d\n" % n for n in range(40))
 CONTRACT = """
@@ -85,14 +87,14 @@ def three(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Lake
     (folder / "conf/env/local.yml").write_text("warehouse: warehouse\n")
     (folder / "conf/tiny/lakehouse.yml").write_text("name: tiny\ndescription: Three sources.\n")
     content = f"station,hour,temp\n{LINES}".encode()
-    packed, evening = gzip.compress(content, mtime=0), datetime(2013, 3, 1, 23, tzinfo=UTC).timestamp()
+    packed = gzip.compress(content, mtime=0)
     for name, ending, file in (("plain", "csv", content), ("packed", "csv.gz", packed), ("bare", "csv", BARE)):
         contract = CONTRACT.replace("NAME", name) + (OF_BARE if name == "bare" else COLUMNS)
         (folder / f"conf/tiny/sources/{name}.yml").write_text(contract)
         path = folder / f"warehouse/tiny/landing/{name}/2013-03-01T23-00.{ending}"
         path.parent.mkdir(parents=True)
         path.write_bytes(file)
-        os.utime(path, (evening, evening))
+        os.utime(path, (EVENING, EVENING))
     lakehouse = open_lakehouse(folder / "conf/tiny")
     run_night(lakehouse, NIGHT)
     return lakehouse
@@ -111,7 +113,9 @@ def test_a_file_that_is_cut_off_in_a_line_is_held_and_can_be_put_right_in_the_co
     copy = open_lakehouse(told["conf_dir"])
     assert Path(told["page"]).is_relative_to(copy.root)
     assert rows(copy, "select raw from silver.plain__quarantine") == [["s"]]
-    (Path(copy.landing) / name).write_text(f"station,hour,temp\n{LINES}s99,1,1.0\n")
+    whole = Path(copy.landing) / name
+    whole.write_text(f"station,hour,temp\n{LINES}s99,1,1.0\n")
+    os.utime(whole, (EVENING + 10, EVENING + 10))
     assert main(["nightly", "--as-of", "2013-03-02", "--conf-dir", told["conf_dir"]]) == 0
     assert rows(copy, "select count(*) from silver.plain") == [[41]]
 
