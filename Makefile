@@ -23,7 +23,7 @@ setup: ## the environment in .venv, with packages and jars as locked; again only
 demo: setup ## two months of real flights to predictions for seven nights
 	@$(bin)/python -m demo.run $(ARGS)
 
-quarter: setup ## ninety nights in a row with six troubles among them, and what became of each: about three quarters of an hour
+quarter: setup ## ninety nights in a row with six troubles among them, and what became of each; an hour or more
 	@$(bin)/python -m demo.quarter $(ARGS)
 
 test: setup ## every test; some of them: make test ARGS="tests/unit -k late"
