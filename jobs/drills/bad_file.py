@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from assay.catalog import HISTORY
 from assay.config import Source
 from assay.config.origins import Files
-from assay.errors import ConfigError, nearest
+from assay.errors import ConfigError, ContractError, SourceError, nearest
 from assay.lakehouse import Lakehouse
 from assay.ledger import FILES
 from jobs.drills.fault import Rehearsal, Wish
@@ -51,7 +51,7 @@ def run(wish: Wish) -> Rehearsal:
     waits = [landed.batch for landed in pending(lakehouse, as_of).get(source.name, [])]
     reject = [f'reject {source.name} {batch} --why "cut off"' for batch in waits]
     done.practise = ("status", *reject, f"quarantine show {source.name}", f"nightly --as-of {as_of:%Y-%m-%d}")
-    noticed = bool(files or rows or done.error)
+    noticed = bool(files or rows or isinstance(done.error, (ContractError, SourceError)))
     if not noticed:
         done.found.append("nothing of it was noticed")
     done.held = noticed and not gone

@@ -1,5 +1,6 @@
 """An input of a model is ten times what it was."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from pyspark.sql import DataFrame
@@ -7,6 +8,8 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from assay.errors import ModelError, nearest
+from assay.frames import only_row
+from assay.tables import quoted
 from assay.watch import OK, UNKNOWN, Finding, watched
 from jobs.alerts import run_alerts
 from jobs.drills.fault import Rehearsal, Wish
@@ -58,7 +61,7 @@ def _findings(wish: Wish) -> tuple[Finding, ...]:
 
 
 def _chosen(wish: Wish, rows: DataFrame) -> str:
-    """The input that was asked for, or the numeric one that is nearest to training; ModelError where there is none."""
+    """The input that was asked for, or of the numeric ones that are not nothing the one nearest to training; else ModelError."""
     model = wish.one_model()
     numeric = {
         field.name for field in rows.schema if isinstance(field.dataType, T.NumericType) and field.name not in model.key
@@ -68,15 +71,25 @@ def _chosen(wish: Wish, rows: DataFrame) -> str:
             f"{model.name} has no numeric input {wish.input!r}.", where="--input", found=wish.input,
             expected=nearest(wish.input, numeric),
         )  # fmt: skip
+    if wish.input is not None:
+        return wish.input
     told = [
         (each.value, each.name)
         for each in _findings(wish)
         if (each.subject, each.monitor) == (f"features:{model.name}", "drift") and each.value is not None
     ]
-    near = [name for _, name in sorted(told) if name in numeric]
-    if wish.input is None and not near:
+    near = _changeable(rows, [name for _, name in sorted(told) if name in numeric])
+    if not near:
         raise ModelError(
             f"No numeric input of {model.name} is compared with training on this night.", where=f"ops.watch as of {wish.as_of:%Y-%m-%d}",
             do="assay watch --as-of says why; or name one with --input",
         )  # fmt: skip
-    return wish.input or near[0]
+    return near[0]
+
+
+def _changeable(rows: DataFrame, names: Sequence[str]) -> list[str]:
+    """Those of some columns that are mostly other than nothing: ten times nothing is no drift. One Spark job."""
+    if not names:
+        return []
+    counts = only_row(rows.agg(F.count("*"), *[F.count_if(F.col(quoted(name)) != 0) for name in names]))
+    return [name for name, count in zip(names, counts[1:], strict=True) if 2 * count > counts[0]]
