@@ -67,7 +67,7 @@ def test_a_trace_is_a_tree_in_the_terminal(flights: Flights, capsys: pytest.Capt
     assert re.search(", by silver of 2013-02-1[45],", first)  # the last night that other tests have run here
     assert second.startswith("└ bronze.weather version ")
     assert ".csv" in second
-    main(["bronze.weather", "--forward", "--conf-dir", str(flights.lakehouse.conf_dir)])
+    main(["bronze.weather", "--as-of", "2013-02-14", "--forward", "--conf-dir", str(flights.lakehouse.conf_dir)])
     assert "may be in gold." in capsys.readouterr().out
 
 
