@@ -111,7 +111,9 @@ def last_training(lakehouse: Lakehouse, model: Model, as_of: datetime) -> dateti
     """The newest night, this one among them, for which a model was trained, whatever its gates said; as far back as its policy
     or its schedule looks.
     """
-    back = max(model.train.every, model.policy.retrain.cooldown if model.policy.retrain else timedelta())
+    back = max(
+        model.train.every, model.train.retry, model.policy.retrain.cooldown if model.policy.retrain else timedelta()
+    )
     done = ledger.known(lakehouse, [as_of - back]).done.items()
     return max(
         (at for (stage, at, _), made in done if (stage, made.target) == ("train", model.name) and at <= as_of),

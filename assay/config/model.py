@@ -1,5 +1,6 @@
 """A model: label, features, split, estimator, gates and scoring."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -151,6 +152,10 @@ class Train(Config):
 
     every: Duration
     """A nightly run trains when the champion is older than this."""
+
+    retry: Duration = timedelta(days=1)
+    """However old the champion is, a nightly run waits so long after a training that its gates refused: what bounds the cost
+    while they do. By default the next night trains again."""
 
     window: Duration
     """Rows as of this long before the run are in the training set."""

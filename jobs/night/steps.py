@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from assay import ledger
 from assay.config import Model
 from assay.dag import RUN, State
 from assay.lakehouse import Lakehouse
@@ -79,8 +78,8 @@ def train(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Sequence[Outco
 
 
 def train_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
-    """Nothing to do before the champion, or a challenger that waits, is as old as `train.every`, unless the policy asks for it; or
-    twice for a night.
+    """Nothing to do before the champion, or a challenger that waits, is as old as `train.every`, unless the policy asks for it; nor
+    before `train.retry` is over where the last training did not become champion.
     """
     if untouched(lakehouse):
         return State("would run", "there is no version yet")
@@ -97,12 +96,12 @@ def train_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
         )
     if current is None:
         return State("would run", "there is no champion")
-    done = ledger.known(lakehouse, [as_of]).done
-    versions = [
-        made.version for (of, at, _), made in done.items() if (of, at) == ("train", as_of) and made.target == model.name
-    ]
-    if versions:
-        return State("already complete", f"version {max(versions)} is trained for this night, and is not champion")
+    tried = policy.last_training(lakehouse, model, as_of)
+    if tried is not None and as_of - tried < model.train.retry:
+        again = tried + model.train.retry
+        return State(
+            "not due", f"what was trained as of {tried:%Y-%m-%d} is not champion, the next is due {again:%Y-%m-%d}"
+        )
     return State("would run", f"the champion is of {current.trained_as_of:%Y-%m-%d}")
 
 

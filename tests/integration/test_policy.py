@@ -78,6 +78,25 @@ def test_drift_leads_to_a_training_once_and_its_gates_decide(shop: Parcels) -> N
     assert policy_state(lakehouse, model, after + DAY).what == "would run"
 
 
+def test_a_training_that_its_gates_refused_is_tried_again_once_retry_is_over(shop: Parcels) -> None:
+    patient = shop.edited("every: 7d,", "every: 7d, retry: 3d,").edited("auc: {min: 0.5}", "auc: {min: 0.9999}")
+    lakehouse, model = patient.lakehouse, late(patient)
+    due = START + 7 * DAY
+    assert train_state(lakehouse, model, due - DAY).what == "not due"
+    assert train_state(lakehouse, model, due).what == "would run"
+    write_training(patient, due)
+    train.run(lakehouse, model, due)
+    assert aliases(lakehouse, model) == {CHAMPION: 1}
+    assert train_state(lakehouse, model, due).what == "not due"  # nor twice for one night
+    waits = train_state(lakehouse, model, due + 2 * DAY)
+    assert waits.what == "not due"
+    assert (
+        waits.why == f"what was trained as of {due:%Y-%m-%d} is not champion, the next is due {due + 3 * DAY:%Y-%m-%d}"
+    )
+    assert train_state(lakehouse, model, due + 3 * DAY).what == "would run"
+    assert train_state(shop.lakehouse, late(shop), due + DAY).what == "would run"  # by default the next night
+
+
 def test_the_version_before_comes_back_once_it_would_have_been_better(shop: Parcels) -> None:
     lakehouse, model = shop.lakehouse, late(shop)
     worse, *nights = (START + n * DAY for n in range(2, 7))
