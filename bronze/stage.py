@@ -4,12 +4,13 @@ A batch is written by replacing its own slice of the table, and counts as landed
 that dies between the two leaves a slice that nothing reads and that the next run replaces.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
+from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from assay import ledger
@@ -36,7 +37,9 @@ def run(lakehouse: Lakehouse, as_of: datetime) -> Outcome:
 
 
 def _land_all(lakehouse: Lakehouse, outcome: Outcome) -> None:
-    found = _look(lakehouse, seen_files(lakehouse), outcome)
+    seen = seen_files(lakehouse)
+    _tell_untold(lakehouse, seen, outcome)
+    found = _look(lakehouse, seen, outcome)
     to_land = [
         [delivery for delivery in found if delivery.source is source and delivery.status == "landed"]
         for source in lakehouse.config.sources.values()
@@ -88,18 +91,7 @@ def _land(lakehouse: Lakehouse, deliveries: Sequence[Delivery], outcome: Outcome
         if told := kind.failure(lakehouse, deliveries, error):
             raise told from None  # what Spark says besides may show where the source is
         raise
-    counts = {
-        row["source_file"]: row
-        for row in lakehouse.tables.read(table)
-        .where(F.col("batch") == batch)
-        .groupBy("source_file")
-        .agg(
-            F.count("*").alias("records"),
-            F.count("corrupt").alias("corrupt"),
-            F.count_distinct("source_position").alias("places"),
-        )
-        .collect()
-    }
+    counts = _counted(lakehouse, table, batch)
     records, places = (sum(row[name] for row in counts.values()) for name in ("records", "places"))
     if not records == commit.rows == places:
         raise TableError(
@@ -117,6 +109,31 @@ def _land(lakehouse: Lakehouse, deliveries: Sequence[Delivery], outcome: Outcome
         replace(delivery, records=counts[delivery.name]["records"] if delivery.name in counts else 0)
         for delivery in deliveries
     ]
+
+
+def _counted(lakehouse: Lakehouse, table: str, batch: int) -> dict[str, Row]:
+    """Of each file of a batch that has any: its `records`, how many of them are `corrupt`, and in how many `places`."""
+    rows = lakehouse.tables.read(table).where(F.col("batch") == batch).groupBy("source_file")
+    counts = rows.agg(
+        F.count("*").alias("records"),
+        F.count("corrupt").alias("corrupt"),
+        F.count_distinct("source_position").alias("places"),
+    )
+    return {row["source_file"]: row for row in counts.collect()}
+
+
+def _tell_untold(lakehouse: Lakehouse, seen: Mapping[str, Seen], outcome: Outcome) -> None:
+    """Put on record the batches that are landed and that no run has told of: one that died first has landed them."""
+    newest = ledger.known(lakehouse, [outcome.as_of]).newest
+    for name in lakehouse.config.sources:
+        table = f"bronze.{name}"
+        told = int(newest[table].key.removeprefix("batch ")) if table in newest else 0
+        for batch in range(told + 1, seen[name].last_batch + 1):
+            counts = _counted(lakehouse, table, batch)
+            records, corrupt = (sum(row[each] for row in counts.values()) for each in ("records", "corrupt"))
+            outcome.measure(name, batch, files=len(counts), parsed=records, records=records, corrupt=corrupt)
+            outcome.targets.append(Target(name, f"batch {batch}", table, lakehouse.tables.version(table)))
+            outcome.notes.append(f"{name} batch {batch} was landed by a run that was cut off")
 
 
 def _record_files(lakehouse: Lakehouse, deliveries: Sequence[Delivery], outcome: Outcome) -> None:

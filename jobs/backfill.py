@@ -6,7 +6,7 @@ if __name__ == "__main__":
     sys.path.pop(0)  # this file's folder, whose names would hide the layers bronze and silver, and dbt
 
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -27,18 +27,21 @@ from jobs.night.stages import STAGES
 from jobs.nightly import tell
 from jobs.score import score_model
 
-IN_ONE_PASS = ("bronze", "silver", "features")
-"""Stages that are done for all nights together, and by default."""
+TOGETHER = ("bronze", "silver", "features")
+"""Stages that are done for many nights together, and by default."""
+NIGHTS_OF_A_PASS = 122
+"""What a kill may cost: so many nights' features are built together. A year's are three passes."""
 AFTERWARDS = ("score", "dbt")
 """Stages that can be asked for besides: scores night by night, dbt once for the last night."""
 
 
 def run_backfill(
-    lakehouse: Lakehouse, first: datetime, last: datetime, *, stages: Sequence[str] = IN_ONE_PASS, rewrite: bool = False,
+    lakehouse: Lakehouse, first: datetime, last: datetime, *, stages: Sequence[str] = TOGETHER, rewrite: bool = False,
     ended: Callable[[datetime, Ended], None] = lambda _as_of, _ended: None,
 ) -> list[Outcome]:  # fmt: skip
-    """Land and clean what was delivered by the last night, build the features of every night of the range in one pass, and
-    where it is asked for score each night by the versions of today, then build dbt's models.
+    """Land and clean what was delivered by the last night, build the features of every night of the range, many in a pass, and
+    where it is asked for score each night by the versions of today, then build dbt's models. A pass is on record at its end:
+    after a kill the same call goes on with the next.
 
     With `rewrite` also the features and scores of nights that are done, of what silver says today of what was available
     then. Bronze is what was delivered and stays; a replay of the quarantine cleans batches anew. A night that cannot be
@@ -48,7 +51,7 @@ def run_backfill(
         lakehouse: The lakehouse.
         first: The first night.
         last: The last night.
-        stages: Which stages, of `IN_ONE_PASS` and `AFTERWARDS`.
+        stages: Which stages, of `TOGETHER` and `AFTERWARDS`.
         rewrite: Whether what is done is done again.
         ended: Is told what became of each stage.
 
@@ -58,10 +61,12 @@ def run_backfill(
     if last < first:
         raise ConfigError("The range ends before it begins.", where="--from, --to", found=f"{first} to {last}")
     every = nights(first, last)
-    passes: dict[str, Callable[[], Outcome]] = {
-        "bronze": lambda: bronze.stage.run(lakehouse, last),
-        "silver": lambda: silver.stage.run(lakehouse, last),
-        "features": lambda: gold.stage.run(lakehouse, last, every, kept=kept(lakehouse), rewrite=rewrite),
+    passes: dict[str, Callable[[], Iterator[Outcome]]] = {
+        "bronze": lambda: iter([bronze.stage.run(lakehouse, last)]),
+        "silver": lambda: iter([silver.stage.run(lakehouse, last)]),
+        "features": lambda: (
+            gold.stage.run(lakehouse, each[-1], each, kept=kept(lakehouse), rewrite=rewrite) for each in in_passes(every)
+        ),
     }
     models, wanted = [*lakehouse.config.models.values()], [stage for stage in STAGES if stage.name in stages]
     outcomes: list[Outcome] = []
@@ -74,7 +79,8 @@ def run_backfill(
     with lease(lakehouse, [name for stage in wanted for name in stage.ledger_names]):
         for stage in wanted:
             if stage.name in passes:
-                note(last, Ended(Task(stage), RUN, [passes[stage.name]()]))
+                for outcome in passes[stage.name]():
+                    note(outcome.as_of, Ended(Task(stage), RUN, [outcome]))
                 continue
             if stage.name == "score" and rewrite:
                 stage = replace(stage, run=partial(score_model, rewrite=True), state=lambda *_: RUN)  # noqa: PLW2901
@@ -90,13 +96,18 @@ def run_backfill(
     return outcomes
 
 
+def in_passes(every: Sequence[datetime]) -> list[Sequence[datetime]]:
+    """Nights in the passes that their features are built in, oldest first."""
+    return [every[begin : begin + NIGHTS_OF_A_PASS] for begin in range(0, len(every), NIGHTS_OF_A_PASS)]
+
+
 def stages_of(text: str) -> tuple[str, ...]:
     """The stages that a list with commas names; ConfigError for one that a backfill does not do."""
     named = tuple(name.strip() for name in text.split(","))
-    if wrong := [name for name in named if name not in (*IN_ONE_PASS, *AFTERWARDS)]:
+    if wrong := [name for name in named if name not in (*TOGETHER, *AFTERWARDS)]:
         raise ConfigError(
             "A backfill has no such stage.", where="--stages", found=", ".join(wrong),
-            expected=f"some of {', '.join((*IN_ONE_PASS, *AFTERWARDS))}", do="train by assay train, watch by assay watch",
+            expected=f"some of {', '.join((*TOGETHER, *AFTERWARDS))}", do="train by assay train, watch by assay watch",
         )  # fmt: skip
     return named
 
@@ -107,7 +118,7 @@ def main(arguments: Sequence[str]) -> None:
     options.add_argument("--from", dest="first", required=True, help="first night")
     options.add_argument("--to", dest="last", required=True, help="last night")
     options.add_argument(
-        "--stages", default=",".join(IN_ONE_PASS), help=f"which stages, of {','.join((*IN_ONE_PASS, *AFTERWARDS))}; "
+        "--stages", default=",".join(TOGETHER), help=f"which stages, of {','.join((*TOGETHER, *AFTERWARDS))}; "
         "by default %(default)s"
     )  # fmt: skip
     options.add_argument(

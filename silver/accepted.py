@@ -8,11 +8,11 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from assay import ledger
-from assay.errors import ConfigError, nearest
+from assay.errors import ConfigError
 from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.who import user
-from silver.pending import pending
+from silver.pending import check_decided, check_waits
 
 ACCEPTED = "ops.accepted"
 SCHEMA = """
@@ -65,19 +65,10 @@ def accept(lakehouse: Lakehouse, source: str, batch: int, why: str) -> Acceptanc
     Raises:
         ConfigError: There is no such batch, nothing has stopped it, or no reason is given.
     """
-    if source not in lakehouse.config.sources:
-        expected = nearest(source, lakehouse.config.sources)
-        raise ConfigError(f"There is no source {source}.", where="source", found=source, expected=expected)
-    if not why.strip():
-        raise ConfigError("A batch is accepted for a reason.", where="--why", found=repr(why), expected="a sentence")
+    check_decided(lakehouse, source, why, "accepted")
     if before := acceptance(lakehouse, source, batch):
         return before
-    waiting = [landed.batch for landed in pending(lakehouse, datetime.now(UTC)).get(source, [])]
-    if batch not in waiting:
-        raise ConfigError(
-            f"Batch {batch} of source {source} is not waiting to be cleaned.", where="batch", found=batch,
-            expected=f"one of {', '.join(map(str, waiting))}" if waiting else "none waits",
-        )  # fmt: skip
+    check_waits(lakehouse, source, batch)
     run_id, stopped_by = _stopped_by(lakehouse, source, batch)
     made = Acceptance(source, batch, why.strip(), user(), datetime.now(UTC), stopped_by, new=True)
     row = {

@@ -1,6 +1,6 @@
 """The batches that are landed and not cleaned yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from assay import ledger
 from assay.config import Source
-from assay.errors import TableError
+from assay.errors import ConfigError, TableError, nearest
 from assay.lakehouse import Lakehouse
 from assay.ledger import FILES
 from silver.history import history_of
@@ -60,6 +60,30 @@ def check_landed(lakehouse: Lakehouse, source: Source, landed: Landed, found: in
             found=f"{found} rows", expected=f"{landed.records} rows, as {FILES} says",
             do="bring the table's folder back from a copy of the warehouse and run silver again; nothing was changed. "
             "docs/reliability.md says what to do without a copy",
+        )  # fmt: skip
+
+
+def check_decided(lakehouse: Lakehouse, source: str, why: str, decision: str) -> None:
+    """ConfigError where there is no such source, or no reason is given for what somebody has decided about a batch of it."""
+    if source not in lakehouse.config.sources:
+        expected = nearest(source, lakehouse.config.sources)
+        raise ConfigError(f"There is no source {source}.", where="source", found=source, expected=expected)
+    if not why.strip():
+        raise ConfigError(f"A batch is {decision} for a reason.", where="--why", found=repr(why), expected="a sentence")
+
+
+def check_waits(lakehouse: Lakehouse, source: str, batch: int) -> None:
+    """ConfigError unless a batch of a source waits to be cleaned."""
+    waiting = pending(lakehouse, datetime.now(UTC)).get(source, [])
+    check_one_of(source, batch, [landed.batch for landed in waiting], "waiting to be cleaned")
+
+
+def check_one_of(source: str, batch: int, may: Sequence[int], state: str) -> None:
+    """ConfigError unless a batch is one of those in some state."""
+    if batch not in may:
+        raise ConfigError(
+            f"Batch {batch} of source {source} is not {state}.", where="batch", found=batch,
+            expected=f"one of {', '.join(map(str, may))}" if may else f"none is {state}",
         )  # fmt: skip
 
 

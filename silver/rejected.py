@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from assay.errors import ConfigError, nearest
 from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.who import user
-from silver.pending import pending
+from silver.pending import check_decided, check_one_of, check_waits
 
 REJECTED = "ops.rejected"
 SCHEMA = "source string, batch int, why string, who string, decided_at timestamp, undone boolean"
@@ -35,18 +33,18 @@ class Rejection:
         return f"{did} by {self.who} on {self.decided_at:%Y-%m-%d %H:%M} UTC: {self.why}"
 
 
-def rejections(lakehouse: Lakehouse, source: str) -> Mapping[int, Rejection]:
-    """The batches of a source that are set aside. One Spark job where there is any of any source, none otherwise."""
-    return {batch: found for batch, found in _newest(lakehouse, source).items() if not found.undone}
-
-
-def _newest(lakehouse: Lakehouse, source: str) -> dict[int, Rejection]:
+def rejections(lakehouse: Lakehouse) -> Mapping[tuple[str, int], Rejection]:
+    """The batches that are set aside, by source and number. One Spark job where one ever was, none otherwise."""
     if not lakehouse.tables.exists(REJECTED):
         return {}
-    rows = lakehouse.tables.read(REJECTED).where(F.col("source") == source).orderBy("decided_at").collect()
-    return {
-        row["batch"]: Rejection(**{**row.asDict(), "decided_at": row["decided_at"].replace(tzinfo=UTC)}) for row in rows
+    rows = lakehouse.tables.read(REJECTED).orderBy("decided_at").collect()
+    newest = {
+        (row["source"], row["batch"]): Rejection(
+            **{**row.asDict(), "decided_at": row["decided_at"].replace(tzinfo=UTC)}
+        )
+        for row in rows
     }
+    return {of: found for of, found in newest.items() if not found.undone}
 
 
 def reject(lakehouse: Lakehouse, source: str, batch: int, why: str, *, undo: bool = False) -> Rejection:
@@ -62,21 +60,14 @@ def reject(lakehouse: Lakehouse, source: str, batch: int, why: str, *, undo: boo
     Raises:
         ConfigError: There is no such batch, or no reason is given.
     """
-    if source not in lakehouse.config.sources:
-        expected = nearest(source, lakehouse.config.sources)
-        raise ConfigError(f"There is no source {source}.", where="source", found=source, expected=expected)
-    if not why.strip():
-        raise ConfigError("A batch is rejected for a reason.", where="--why", found=repr(why), expected="a sentence")
-    known = rejections(lakehouse, source)
-    may = [*known] if undo else [landed.batch for landed in pending(lakehouse, datetime.now(UTC)).get(source, [])]
-    if batch not in may:
-        state = "rejected" if undo else "waiting to be cleaned"
-        raise ConfigError(
-            f"Batch {batch} of source {source} is not {state}.", where="batch", found=batch,
-            expected=f"one of {', '.join(map(str, may))}" if may else f"none is {state}",
-        )  # fmt: skip
-    if batch in known and not undo:
+    check_decided(lakehouse, source, why, "rejected")
+    known = {number: found for (of, number), found in rejections(lakehouse).items() if of == source}
+    if undo:
+        check_one_of(source, batch, [*known], "rejected")
+    elif batch in known:
         return known[batch]
+    else:
+        check_waits(lakehouse, source, batch)
     made = Rejection(source, batch, why.strip(), user(), datetime.now(UTC), undo)
     lakehouse.tables.create(REJECTED, cast("T.StructType", T.StructType.fromDDL(SCHEMA)))
     lakehouse.tables.append(REJECTED, local_frame(lakehouse.spark, [vars(made)], SCHEMA).coalesce(1))

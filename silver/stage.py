@@ -82,11 +82,11 @@ def clean_batches(
     lakehouse: Lakehouse, waiting: Mapping[str, Sequence[Landed]], gate: Gate, outcome: Outcome
 ) -> list[expectations.BatchResult]:
     """Clean some batches of some sources; what their checks found, to be published."""
+    rejected = rejections(lakehouse) if waiting else {}
 
     def clean_source(source: Source) -> list[Cleaned]:
-        rejected = rejections(lakehouse, source.name)
         return [
-            _clean(lakehouse, source, landed, gate, outcome, rejected.get(landed.batch))
+            _clean(lakehouse, source, landed, gate, outcome, rejected.get((source.name, landed.batch)))
             for landed in waiting[source.name]
         ]
 

@@ -1,18 +1,14 @@
 """A process that lands and cleans one night of a lakehouse, and kills itself, with its Java.
 
-Called by the tests beside it, in one of two ways:
-
-- `night.py <as_of> copies <conf dir>`: before its first commit and after each the night stands still while its folder is
-  copied: to `<folder>_killed_after_0` and so on. Then the process is killed: one death, and each copy is what a kill at
-  that commit leaves behind, with leases of a process that is dead.
-- `night.py <as_of> at <conf dir> <seconds>`: it is killed that long after the stages began, or at their end.
+`night.py <as_of> <conf dir>`: before its first commit and after each the night stands still while its folder is copied: to
+`<folder>_killed_after_0` and so on. Then the process is killed: one death, and each copy is what a kill at that commit leaves
+behind, with leases of a process that is dead.
 """
 
 import os
 import shutil
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -58,14 +54,11 @@ def run(lakehouse: Lakehouse, as_of: datetime) -> None:
 
 
 def main() -> None:
-    at, kind, conf_dir, *seconds = sys.argv[1:]
+    at, conf_dir = sys.argv[1:]
     lakehouse = open_lakehouse(conf_dir)
     lakehouse.tables.version("ops.runs")  # Spark is up
-    if kind == "copies":
-        base = Path(conf_dir).parents[1]
-        at_commits(lambda done: shutil.copytree(base, f"{base}_killed_after_{done}"))
-    else:
-        threading.Timer(float(seconds[0]), die).start()
+    base = Path(conf_dir).parents[1]
+    at_commits(lambda done: shutil.copytree(base, f"{base}_killed_after_{done}"))
     run(lakehouse, datetime.fromisoformat(at))
     die()
 

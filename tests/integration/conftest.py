@@ -1,6 +1,5 @@
 """Whole lakehouses in a folder: real flights, thinned; and a tiny one that a test fills with literal files."""
 
-import csv
 import fcntl
 import os
 import pickle
@@ -12,25 +11,18 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 from pyspark.sql import SparkSession
 
-from assay.copies import point
-from assay.lakehouse import Lakehouse, open_lakehouse
+from assay.lakehouse import Lakehouse
 from assay.ledger import Outcome
 from assay.tables import SCHEMAS
-from demo.replay import replay
 from jobs.backfill import run_backfill
 from jobs.nightly import run_night
-
-CONF = Path(__file__).parents[2] / "conf"
-ONE_IN = 6
-"""Flights whose number is a multiple of this are kept: about 140 a day."""
+from tests.flights import copy_of_flights, new_flights
 
 
 @dataclass(frozen=True)
@@ -46,73 +38,37 @@ class Flights:
 
 
 @pytest.fixture(scope="session")
-def flights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Flights:
+def untouched_flights(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """January and half of February landed; features from 1 February; trained on the 13th, scored on two nights.
 
-    Where several processes share the tests, one makes it and the others take a copy.
+    Processes that share the tests share it too: one makes it, and no test writes to it.
     """
-    folder, made = tmp_path_factory.mktemp("flights"), tmp_path_factory.getbasetemp().parent / "flights"
+    here = tmp_path_factory.getbasetemp()
+    made = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "flights"
     first, backfilled, *nights = [datetime(2013, 2, day, tzinfo=UTC) for day in (1, 12, 13, 14)]
-    with (tmp_path_factory.getbasetemp().parent / "flights.lock").open("w") as lock:
+    with made.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if "PYTEST_XDIST_WORKER" in os.environ and made.exists():
-            shutil.copytree(made, folder, dirs_exist_ok=True)
-            outcomes = pickle.loads((folder / "outcomes").read_bytes())  # noqa: S301 - written below
-            lakehouse = open_lakehouse(folder / "conf" / "flights")
-            point(Path(lakehouse.root) / "mlflow" / "mlflow.db", (made / "where").read_text(), lakehouse.root)
-        else:
-            lakehouse = _flights(folder)
+        if not made.exists():
+            folder = tmp_path_factory.mktemp("made")
+            lakehouse = new_flights(folder)
             run_backfill(lakehouse, first, backfilled)
             run_night(lakehouse, nights[0])
             outcomes = run_night(lakehouse, nights[1])
             (folder / "outcomes").write_bytes(pickle.dumps(outcomes))
-            if "PYTEST_XDIST_WORKER" in os.environ:
-                (folder / "where").write_text(lakehouse.root)
-                shutil.copytree(folder, made)
+            (folder / "where").write_text(lakehouse.root)
+            shutil.move(folder, made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def flights(untouched_flights: Path, tmp_path_factory: pytest.TempPathFactory) -> Flights:
+    """The flights, for all tests of this process."""
+    folder = tmp_path_factory.mktemp("flights")
+    lakehouse = copy_of_flights(untouched_flights, folder)
+    outcomes = pickle.loads((folder / "outcomes").read_bytes())  # noqa: S301 - written above
+    backfilled, *nights = [datetime(2013, 2, day, tzinfo=UTC) for day in (12, 13, 14)]
     landing = folder / "warehouse" / "flights" / "landing"
     return Flights(lakehouse, landing, backfilled, (nights[0], nights[1]), outcomes)
-
-
-def _flights(folder: Path) -> Lakehouse:
-    """Flights delivered, and nothing done."""
-    _configure(folder)
-    landing = folder / "warehouse" / "flights" / "landing"
-    replay(landing, date(2013, 1, 1), date(2013, 2, 14))
-    for path in [*landing.glob("schedule/*.csv"), *landing.glob("outcomes/*.csv")]:
-        _thin(path)
-    return open_lakehouse(folder / "conf" / "flights")
-
-
-def _configure(folder: Path) -> None:
-    """The configuration of the flights, with a model that learns from few days in little time."""
-    shutil.copytree(CONF / "flights", folder / "conf" / "flights")
-    (folder / "conf" / "env").mkdir()
-    (folder / "conf" / "env" / "local.yml").write_text("warehouse: warehouse\n")
-    _edit(folder / "conf" / "flights" / "lakehouse.yml", dbt=None)
-    model = folder / "conf" / "flights" / "models" / "late_arrival.yml"
-    quick = yaml.safe_load(model.read_text())["xgboost"] | {"rounds": 10, "min_child_weight": 5}
-    _edit(
-        model,
-        split={"validation": "2d", "holdout": "2d"},
-        train={"every": "7d", "window": "12d"},
-        gates={"auc": {"min": 0.01}},
-        xgboost=quick,
-    )
-
-
-def _edit(path: Path, **changes: Any) -> None:
-    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes, sort_keys=False))
-
-
-def _thin(path: Path) -> None:
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        names = list(reader.fieldnames or ())
-        rows = [row for row in reader if int(row["flight"]) % ONE_IN == 0]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 @pytest.fixture

@@ -190,3 +190,27 @@ def test_nights_that_are_done_are_built_again_only_where_that_is_asked(lakehouse
     jobs.backfill.run_backfill(lakehouse, FIRST, SECOND, rewrite=True)
     assert counts(lakehouse) == [(FIRST.day, "a", 2), (SECOND.day, "a", 2)]
     assert gold.stage.run(lakehouse, SECOND, [FIRST]).targets == []
+
+
+def test_a_backfill_that_was_cut_off_goes_on_with_the_pass_that_it_was_in(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.backfill, "NIGHTS_OF_A_PASS", 2)
+    build = gold.stage._write
+
+    def cut(*given: Any) -> None:
+        *_, outcomes = given
+        if FOURTH in [outcome.as_of for outcome in outcomes]:
+            raise PowerCut
+        build(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gold.stage, "_write", cut)
+        with pytest.raises(PowerCut):
+            jobs.backfill.run_backfill(lakehouse, FIRST, FOURTH + timedelta(days=1))
+    assert counts(lakehouse) == of(FIRST, SECOND)
+    done = jobs.backfill.run_backfill(lakehouse, FIRST, FOURTH + timedelta(days=1))
+    passes = [outcome for outcome in done if outcome.stage == "features"]
+    built = {other.as_of for outcome in passes for other in (outcome, *outcome.others) if other.targets}
+    assert built == {THIRD, FOURTH, FOURTH + timedelta(days=1)}
+    assert counts(lakehouse) == of(FIRST, SECOND, THIRD, FOURTH, FOURTH + timedelta(days=1))

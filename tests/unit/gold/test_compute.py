@@ -165,7 +165,7 @@ def oracle(rows: Iterable[Row], table: FeatureTable, as_ofs: Sequence[datetime],
     return found
 
 
-def some_history(random: Random, case: int) -> list[Row]:
+def some_history(random: Random, case: int, until: int = 13) -> list[Row]:
     """Up to ten rows of two entities and of none, on whole hours so that ends of windows are met."""
 
     def hour(first: int, last: int) -> datetime:
@@ -173,9 +173,9 @@ def some_history(random: Random, case: int) -> list[Row]:
 
     rows = []
     for position in range(random.randint(1, 10)):
-        valid_from = hour(0, 13)
+        valid_from = hour(0, until)
         rows.append(Row(
-            case, random.choice(["k", "k", "l", None]), random.choice([hour(-3, 13), hour(-3, 13), None]),
+            case, random.choice(["k", "k", "l", None]), random.choice([hour(-3, until), hour(-3, until), None]),
             random.choice([-2, 0, 7, 50_000, None]),
             random.choice([0.1, 0.2, 0.3, -2.5, 1e-7, 1234.567891234, None]),
             random.choice([Decimal("0.01"), Decimal("-7.50"), None]), random.choice([True, False, None]),
@@ -210,6 +210,23 @@ def test_compute_equals_a_plain_loop_for_many_times_at_once_and_for_each_alone(
         assert collected(one_by_one) == expected
     finally:
         history.unpersist()
+
+
+@pytest.mark.parametrize("event_time", ["at", None])
+@pytest.mark.parametrize("longest", ["43h", "lifetime"])
+@settings(max_examples=1, phases=[Phase.generate])
+@given(random=st.randoms(use_true_random=True))
+def test_windows_of_many_spans_equal_a_plain_loop(
+    spark: SparkSession, event_time: str | None, longest: str, random: Random
+) -> None:
+    every: list[dict[str, Any]] = [
+        {feature: "y", "within": within} for feature in ("count", "sum", "last") for within in ("2h", "17h", longest)
+    ]
+    table = definition(*every)
+    nights = [BASE + timedelta(hours=hours) for hours in range(40, 100)]
+    rows = [row for case in range(40) for row in some_history(random, case, until=100)]
+    found = collected(compute(frame(spark, rows), table, event_time, nights))
+    assert found == oracle(rows, table, nights, timed=event_time is not None)
 
 
 EVERY: list[dict[str, Any]] = [
