@@ -9,14 +9,15 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from feast import BatchFeatureView, Entity, FeatureService, FeatureStore, FeatureView, Field, RequestSource
-from feast.errors import FeatureViewNotFoundException
+from feast import BatchFeatureView, Entity, FeatureService, FeatureStore, FeatureView, Field, PushSource, RequestSource
+from feast.data_source import PushMode
+from feast.errors import FeatureViewNotFoundException, RequestDataNotFoundInEntityDfException
 from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SavedDatasetSparkStorage, SparkSource
 from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.on_demand_feature_view import on_demand_feature_view
 from feast.repo_config import RepoConfig
 from feast.table_format import DeltaFormat
-from feast.types import Float64, Int64, Map, String
+from feast.types import Array, Bool, Bytes, Float32, Float64, Int32, Int64, Map, String, UnixTimestamp
 from feast.value_type import ValueType
 from pyspark.sql import SparkSession
 
@@ -192,6 +193,50 @@ def test_keys_of_two_columns_are_not_taken_for_one_another(store: FeatureStore) 
     assert values(found, "word") == [("one",), ("other",), (None,)]
 
 
+TYPES: list[tuple[str, Any, Any]] = [
+    ("int", Int32, -7),
+    ("bigint", Int64, 2**53 + 1),
+    ("float", Float32, 0.5),
+    ("double", Float64, float("inf")),
+    ("string", String, "é"),
+    ("boolean", Bool, False),
+    ("binary", Bytes, b"\0x"),
+    ("timestamp", UnixTimestamp, at(3, 1)),
+    ("array<int>", Array(Int32), [1, -2]),
+    ("array<bigint>", Array(Int64), []),
+    ("array<float>", Array(Float32), [0.5]),
+    ("array<double>", Array(Float64), [0.5, -1.0]),
+    ("array<string>", Array(String), ["a", ""]),
+    ("array<boolean>", Array(Bool), [True, False]),
+    ("array<timestamp>", Array(UnixTimestamp), [at(3, 1)]),
+]
+"""Type in Spark, in Feast, and a value."""
+
+
+def test_features_of_every_type_are_told_as_they_are_and_as_nothing(
+    store: FeatureStore, spark: SparkSession, tmp_path: Path
+) -> None:
+    names = [f"f{place}" for place in range(len(TYPES))]
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _, _) in zip(names, TYPES, strict=True))
+    rows = [(1, at(1), *(value for *_, value in TYPES)), (2, at(1), *(None for _ in TYPES))]
+    spark.createDataFrame(rows, f"driver_id bigint, at timestamp, {columns}").write.format("delta").save(
+        str(tmp_path / "typed")
+    )
+    fields = [Field(name=name, dtype=kind) for name, (_, kind, _) in zip(names, TYPES, strict=True)]
+    entity = store.get_entity("driver")
+    store.apply(FeatureView(name="typed", entities=[entity], source=source(tmp_path, "typed"), schema=fields))
+    job = store.get_historical_features(frame((1, at(5)), (2, at(5)), (3, at(5))), [f"typed:{name}" for name in names])
+    told = {row["driver_id"]: [row[name] for name in names] for row in job.to_arrow().to_pylist()}
+    assert told == {1: [value for *_, value in TYPES], 2: [None] * len(TYPES), 3: [None] * len(TYPES)}
+    assert sorted(job.to_df()["driver_id"]) == [1, 2, 3]
+
+
+def test_two_views_of_one_table_are_asked_together(store: FeatureStore) -> None:
+    found = store.get_historical_features(frame((1, at(5)), (11, at(9))), ["drivers:trips", "renamed:journeys"])
+    rows = found.to_df().sort_values("driver_id")
+    assert values(rows, "trips", "journeys") == [(50, 50), (None, 110)]  # the one forgets after three hours
+
+
 def test_features_of_maps_are_told(store: FeatureStore) -> None:
     found = store.get_historical_features(frame((1, at(5))), ["drivers:notes"]).to_arrow()
     assert found["notes"].to_pylist() == [{"car": "c"}]
@@ -312,6 +357,35 @@ def test_what_is_written_is_found_and_is_one_commit_of_the_table(
         store.write_to_offline_store("written", rows.drop(columns="word"))
 
 
+def test_what_is_pushed_and_written_in_turn_is_all_found(
+    store: FeatureStore, spark: SparkSession, tmp_path: Path
+) -> None:
+    spark.createDataFrame([], "driver_id bigint, at timestamp, rate double").write.format("delta").save(
+        str(tmp_path / "pushed")
+    )
+    pushed = PushSource(name="pushes", batch_source=source(tmp_path, "pushed"))
+    store.apply([
+        pushed,
+        FeatureView(
+            name="pushed", entities=[store.get_entity("driver")], ttl=timedelta(minutes=10), source=pushed,
+            schema=[Field(name="rate", dtype=Float64)],
+        ),
+    ])  # fmt: skip
+    asked = frame((1, at(3)), (1, at(4)), (1, at(5)))
+
+    def rates() -> list[tuple[Any, ...]]:
+        return values(
+            store.get_historical_features(asked, ["pushed:rate"]).to_df().sort_values("event_timestamp"), "rate"
+        )
+
+    assert rates() == [(None,), (None,), (None,)]
+    rows = pd.DataFrame({"driver_id": [1, 1], "at": pd.to_datetime([at(3), at(4)]), "rate": [0.3, 0.4]})
+    store.push("pushes", rows, to=PushMode.OFFLINE)
+    assert rates() == [(0.3,), (0.4,), (None,)]
+    store.write_to_offline_store("pushed", rows.assign(at=pd.to_datetime([at(5), at(6)])))
+    assert rates() == [(0.3,), (0.4,), (0.3,)]
+
+
 def test_a_result_is_kept_as_delta_in_a_folder(store: FeatureStore, spark: SparkSession, tmp_path: Path) -> None:
     path = str(tmp_path / "kept")
     storage = SavedDatasetSparkStorage(path=path, table_format=DeltaFormat())
@@ -351,6 +425,7 @@ def test_a_result_is_not_kept_where_spark_cannot_write(store: FeatureStore, tmp_
         (frame((1, at(5))), ["driver:trips"], FeatureViewNotFoundException, "driver"),
         (frame((1, at(5))).rename(columns={"driver_id": "id"}), ["drivers:trips"], FeatureError, "lacks driver_id"),
         (frame((1, at(5)), trips=[1]), ["drivers:trips"], FeatureError, "trips would stand twice"),
+        (frame((1, at(5))), ["drivers:trips", "pace:per_hour"], RequestDataNotFoundInEntityDfException, "hours"),
         (
             frame((1, at(5))).assign(driver_id=pd.Series([[1]], dtype="object")),
             ["drivers:trips"],
@@ -358,7 +433,7 @@ def test_a_result_is_not_kept_where_spark_cannot_write(store: FeatureStore, tmp_
             "key of the entity frame cannot be compared",
         ),
     ],
-    ids=["unknown feature", "unknown view", "missing key", "name clash", "key of another type"],
+    ids=["unknown feature", "unknown view", "missing key", "name clash", "missing request data", "key of another type"],
 )
 def test_a_bad_request_is_told(
     store: FeatureStore, asked: pd.DataFrame, features: list[str], error: type[Exception], words: str
