@@ -15,7 +15,7 @@ import bronze.stage
 import gold.stage
 import silver.stage
 from assay.cli import parser, run
-from assay.dag import RUN, Task, tasks
+from assay.dag import RUN, Stage, Task, tasks
 from assay.errors import ConfigError, StoppedError
 from assay.lakehouse import Lakehouse
 from assay.lease import lease
@@ -61,14 +61,7 @@ def run_backfill(
     if last < first:
         raise ConfigError("The range ends before it begins.", where="--from, --to", found=f"{first} to {last}")
     every = nights(first, last)
-    passes: dict[str, Callable[[], Iterator[Outcome]]] = {
-        "bronze": lambda: iter([bronze.stage.run(lakehouse, last)]),
-        "silver": lambda: iter([silver.stage.run(lakehouse, last)]),
-        "features": lambda: (
-            gold.stage.run(lakehouse, each[-1], each, kept=kept(lakehouse), rewrite=rewrite) for each in in_passes(every)
-        ),
-    }
-    models, wanted = [*lakehouse.config.models.values()], [stage for stage in STAGES if stage.name in stages]
+    models, wanted = [*lakehouse.config.models.values()], _wanted(stages, rewrite=rewrite)
     outcomes: list[Outcome] = []
     errors: list[Exception] = []
 
@@ -78,12 +71,10 @@ def run_backfill(
 
     with lease(lakehouse, [name for stage in wanted for name in stage.ledger_names]):
         for stage in wanted:
-            if stage.name in passes:
-                for outcome in passes[stage.name]():
+            if stage.name in TOGETHER:
+                for outcome in _together(lakehouse, stage.name, every, rewrite=rewrite):
                     note(outcome.as_of, Ended(Task(stage), RUN, [outcome]))
                 continue
-            if stage.name == "score" and rewrite:
-                stage = replace(stage, run=partial(score_model, rewrite=True), state=lambda *_: RUN)  # noqa: PLW2901
             for as_of in every if stage.name == "score" else [last]:
                 try:
                     run_tasks(lakehouse, as_of, tasks([stage], models), ended=partial(note, as_of))
@@ -96,9 +87,25 @@ def run_backfill(
     return outcomes
 
 
-def in_passes(every: Sequence[datetime]) -> list[Sequence[datetime]]:
-    """Nights in the passes that their features are built in, oldest first."""
-    return [every[begin : begin + NIGHTS_OF_A_PASS] for begin in range(0, len(every), NIGHTS_OF_A_PASS)]
+def _wanted(stages: Sequence[str], *, rewrite: bool) -> list[Stage]:
+    """Some stages in order; with `rewrite` the one that scores does what is done again."""
+
+    def made(stage: Stage) -> Stage:
+        if rewrite and stage.name == "score":
+            return replace(stage, run=partial(score_model, rewrite=True), state=lambda *_: RUN)
+        return stage
+
+    return [made(stage) for stage in STAGES if stage.name in stages]
+
+
+def _together(lakehouse: Lakehouse, stage: str, every: Sequence[datetime], *, rewrite: bool) -> Iterator[Outcome]:
+    """The runs of a stage that is done for many nights together: one, or of features a pass after the other."""
+    if stage == "features":
+        for begin in range(0, len(every), NIGHTS_OF_A_PASS):
+            some = every[begin : begin + NIGHTS_OF_A_PASS]
+            yield gold.stage.run(lakehouse, some[-1], some, kept=kept(lakehouse), rewrite=rewrite)
+    else:
+        yield {"bronze": bronze.stage.run, "silver": silver.stage.run}[stage](lakehouse, every[-1])
 
 
 def stages_of(text: str) -> tuple[str, ...]:
