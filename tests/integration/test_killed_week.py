@@ -1,4 +1,4 @@
-"""SIGKILL between any two stages of a night and at moments all over a week of flights: the tables of an undisturbed week."""
+"""SIGKILL between any two stages of a night, and at moments of a week's first nights: the tables of an undisturbed week."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,6 @@ from tests.flights import copy_of_flights, deliver, edit
 from tests.java import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
-DAY = timedelta(days=1)
 NIGHTS = [datetime.fromisoformat(f"2013-02-{day}T00:00Z") for day in range(15, 22)]
 TRAINS = NIGHTS[-2]
 """A week after the first training. The outcomes of the day before come a day late, of which people are told."""
