@@ -91,10 +91,22 @@ def _hashed(field: T.StructField) -> Column:
 def write(
     lakehouse: Lakehouse, model: Model, outcome: Outcome, commit: Commit, found: str, made_from: Mapping[str, Any]
 ) -> None:
-    """Add a training set's recipe and hash to `ops.training_sets`."""
+    """Add a training set's recipe and hash to `ops.training_sets`, unless the night's newest is of the same rows and recipe."""
+    told = json.dumps(made_from, sort_keys=True)
+    if newest(lakehouse, model, outcome.as_of) == (found, told):
+        return
     row = {
         "run_id": outcome.run_id, "lakehouse": lakehouse.name, "model": model.name, "training_as_of": outcome.as_of,
         "written_at": datetime.now(UTC), "version": commit.version, "rows": commit.rows, "content_hash": found,
-        "recipe": json.dumps(made_from, sort_keys=True),
+        "recipe": told,
     }  # fmt: skip
     lakehouse.tables.append(TRAINING_SETS, local_frame(lakehouse.spark, [row], SCHEMA).coalesce(1))
+
+
+def newest(lakehouse: Lakehouse, model: Model, as_of: datetime) -> tuple[str, str] | None:
+    """The hash and, as JSON, the recipe of the newest training set of a night; None where nobody noted it."""
+    if not lakehouse.tables.exists(TRAINING_SETS):
+        return None
+    of_night = (F.col("model") == model.name) & (F.col("training_as_of") == F.lit(as_of))
+    rows = lakehouse.tables.read(TRAINING_SETS).where(of_night).orderBy(F.desc("version")).limit(1).collect()
+    return (rows[0]["content_hash"], rows[0]["recipe"]) if rows else None

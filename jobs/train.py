@@ -21,9 +21,20 @@ from model.gates import check_gates
 
 
 def train_model(lakehouse: Lakehouse, model: Model, as_of: datetime) -> list[Outcome]:
-    """Write a model's training set as of a night and train on it; wrong gates are told before anything is done."""
+    """Write a model's training set as of a night and train on it; wrong gates are told before anything is done.
+
+    A training that was cut off is finished first; of the same night, it is the one that was asked for.
+    """
     check_gates(model)
-    return [datasets.run_training(lakehouse, model, as_of, kept(lakehouse)), train.run(lakehouse, model, as_of)]
+    finished = train.finish(lakehouse, model, as_of)
+    if finished is not None and finished.as_of == as_of:
+        return [finished]
+    before = [] if finished is None else [finished]
+    return [
+        *before,
+        datasets.run_training(lakehouse, model, as_of, kept(lakehouse)),
+        train.run(lakehouse, model, as_of),
+    ]
 
 
 def check_promoted(model: Model, outcome: Outcome) -> None:

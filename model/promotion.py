@@ -7,7 +7,7 @@ from assay.config import Model
 from assay.errors import ConfigError, ModelError
 from assay.lakehouse import Lakehouse
 from model.registry import CHALLENGER, CHAMPION, GATES, PREVIOUS, RUN, aliases, registered_name, version_of, with_number
-from model.roles import PROMOTE, ROLLBACK, TRAIN, Change, finish, last, make
+from model.roles import PROMOTE, ROLLBACK, TRAIN, Change, finish, given, last, make
 
 LEASE = ("train",)
 """What is held while roles change: the lease of the stage that changes them by itself."""
@@ -21,10 +21,10 @@ def earned(model: Model) -> str:
 
 
 def settle(lakehouse: Lakehouse, model: Model, version: int) -> Change | None:
-    """Give a version that was just trained what it has earned; None if a gate failed."""
+    """Give a version that was just trained what it has earned; None if a gate failed, or it has been given that before."""
     finish(lakehouse, model)
     gates, run_id = _told_by_tags(lakehouse, model, version)
-    if not gates.startswith(PASSED):
+    if not gates.startswith(PASSED) or given(lakehouse, model, version):
         return None
     change = Change(model.name, TRAIN, earned(model), None, version, "it passed its gates", gates, run_id, ())
     return _give(lakehouse, model, change)

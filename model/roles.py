@@ -91,6 +91,14 @@ def last(lakehouse: Lakehouse, model: Model) -> Any:
     return rows.orderBy(F.desc("at"), F.desc("to_version")).first()
 
 
+def given(lakehouse: Lakehouse, model: Model, version: int) -> bool:
+    """Whether a version was given what its training had earned."""
+    if not lakehouse.tables.exists(PROMOTIONS):
+        return False
+    rows = lakehouse.tables.read(PROMOTIONS).where((F.col("model") == model.name) & (F.col("action") == TRAIN))
+    return not rows.where(F.col("to_version") == version).isEmpty()
+
+
 def _do(lakehouse: Lakehouse, model: Model, made: Mapping[str, Any]) -> Change:
     """Write what a change says, as often as it takes: each write says what shall be, not what shall be different."""
     client, name = connect(lakehouse), registered_name(lakehouse, model)

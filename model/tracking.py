@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ from assay.lakehouse import Lakehouse
 from assay.report import training as training_page
 from model.artifact import Artifact
 from model.evaluation import Evaluation
+from model.fitting.fitted import Fitted
 from model.gates import GateResult
 from model.registration import register
-from model.registry import Registered, connect, registered_name
+from model.registry import connect, registered_name
 from model.split import HOLDOUT
 from model.tasks import TASKS
 from model.trainings import Training, facts, page_of
@@ -25,6 +27,8 @@ from model.tuning import Trial
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+EVALUATION, VERDICTS, FIT = "evaluation.json", "gates.json", "fit.json"
+"""What a training's MLflow run has of what was found, of what the gates said, and of the fitting."""
 _REFUSED = re.compile(r"[^\w\-. :/]")
 """What MLflow does not allow in a metric's name."""
 _MOST_SLICES = 200
@@ -36,11 +40,12 @@ def log_training(
     lakehouse: Lakehouse,
     model: Model,
     trained: Artifact,
+    fitted: Fitted,
     found: Evaluation,
     gates: Sequence[GateResult],
     trials: Sequence[Trial] = (),
-) -> Registered:
-    """Log a training as an MLflow run and register its model, without a role."""
+) -> Training:
+    """Log a training as an MLflow run, all that was found, and then register its model, without a role."""
     import mlflow
 
     client = connect(lakehouse)
@@ -62,13 +67,20 @@ def log_training(
             name=f"{model.name}_training", digest=about.get("content_hash"),
         )  # fmt: skip
         mlflow.log_input(dataset, context="training")
-        mlflow.log_dict([asdict(gate) for gate in gates], "gates.json")
+        trained_at = datetime.now(UTC)
+        fit = {name: value for name, value in asdict(fitted).items() if name in ("path", "why", "seconds", "losses")}
+        mlflow.log_dict({**fit, "trained_at": trained_at.isoformat()}, FIT)
+        mlflow.log_dict([asdict(gate) for gate in gates], VERDICTS)
         mlflow.log_dict(json.loads(model.model_dump_json()), "config/model.json")
         mlflow.log_dict(build.packages(), "environment.json")
         mlflow.log_dict(trained.about, "about.json")
-        mlflow.log_dict(asdict(found), "evaluation.json")
+        mlflow.log_dict(asdict(found), EVALUATION)
         _log_trials(client, experiment, run.info.run_id, trials)
-        return register(lakehouse, model, trained, found.splits.get(HOLDOUT), gates)
+        version = register(lakehouse, model, trained, found.splits.get(HOLDOUT), gates).version
+    return Training(
+        about["run_id"], datetime.fromisoformat(about["as_of"]), trained, fitted, found, tuple(gates), version,
+        run.info.run_id, trained_at,
+    )  # fmt: skip
 
 
 def _metrics(model: Model, found: Evaluation) -> dict[str, float]:
@@ -94,22 +106,22 @@ def _log_trials(client: "MlflowClient", experiment: str, parent: str, trials: Se
         client.set_terminated(run, "FINISHED" if trial.state == "complete" else "KILLED")
 
 
-def publish(lakehouse: Lakehouse, model: Model, mlflow_run: str, training: Training) -> Path:
+def publish(lakehouse: Lakehouse, model: Model, training: Training) -> Path:
     """Write the page of a training, beside the nights' pages and into its MLflow run, with its curves and plots."""
     shown = facts(lakehouse, model, training)
     html = training_page.render(shown)
     path = page_of(lakehouse, model.name, training.version)
     path.write_text(html, encoding="utf-8")
-    client = connect(lakehouse)
+    client, mlflow_run = connect(lakehouse), training.mlflow_run
     client.log_text(mlflow_run, html, "training.html")
     for name, figure in training_page.figures(shown).items():
         client.log_text(mlflow_run, figure, f"plots/{name}.svg")
     client.log_metric(mlflow_run, "fit_seconds", training.fitted.seconds)
-    _log_losses(client, mlflow_run, TASKS[model.task].loss, training)
+    _log_losses(client, TASKS[model.task].loss, training)
     return path
 
 
-def _log_losses(client: "MlflowClient", mlflow_run: str, loss: str, training: Training) -> None:
+def _log_losses(client: "MlflowClient", loss: str, training: Training) -> None:
     """The loss of each round as a curve of MLflow's own."""
     from mlflow.entities import Metric
 
@@ -120,7 +132,7 @@ def _log_losses(client: "MlflowClient", mlflow_run: str, loss: str, training: Tr
         for rounds, value in enumerate(values, start=1)
     ]
     for first in range(0, len(points), _MOST_METRICS):
-        client.log_batch(mlflow_run, metrics=points[first : first + _MOST_METRICS])
+        client.log_batch(training.mlflow_run, metrics=points[first : first + _MOST_METRICS])
 
 
 def _experiment(lakehouse: Lakehouse, client: "MlflowClient", name: str) -> str:

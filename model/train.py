@@ -18,19 +18,20 @@ from assay.tables import quoted
 from model import trainings
 from model.artifact import Artifact
 from model.candidate import Candidate
+from model.cut_off import cut_off, read
 from model.evaluation import evaluation
 from model.fitting.fit import fit_trees
-from model.gates import asks_for, check_gates, failed, judge
+from model.gates import asks_for, check_gates, judge
 from model.gates.record import newest_inputs, record_gates
 from model.inputs import fit, names_of
 from model.predict import predict
-from model.promotion import earned, settle
+from model.promotion import settle
 from model.registry import CHAMPION, champion
 from model.remembering import reference_of
 from model.split import HOLDOUT, TRAIN, VALIDATION, assign, with_split
 from model.tasks.ranking import GROUP
 from model.tracking import log_training, publish
-from model.trainings import REFUSED, Training, made_of, training_set
+from model.trainings import REFUSED, Training, made_of, training_set, uri
 from model.tuning import tune
 
 
@@ -49,6 +50,25 @@ def run(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Outcome:
     return run_stage(lakehouse, "train", as_of, lambda outcome: _train(lakehouse, model, outcome))
 
 
+def finish(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Outcome | None:
+    """Finish a training that was cut off after its version was registered, of whichever night; None where none was.
+
+    Its run goes on: the ledger has it under the `run_id` that its gates and its version name.
+
+    Args:
+        lakehouse: The lakehouse.
+        model: The model.
+        as_of: The night that asks.
+
+    Raises:
+        ModelError: Its files cannot be read, or are not the ones that were registered.
+    """
+    of = cut_off(lakehouse, model, as_of)
+    if of is None:
+        return None
+    return run_stage(lakehouse, "train", of, lambda outcome: _finish(lakehouse, model, outcome))
+
+
 def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     table = f"gold.{model.name}_training"
     version = lakehouse.tables.version(table) if lakehouse.tables.exists(table) else None
@@ -57,7 +77,6 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
     current = champion(lakehouse, model) if asks_for(model, "champion") else None
     nights = _nights(rows)
     ranges = assign(nights, model.split)
-    key = key_of("train", model.name, model.xgboost.model_dump(mode="json"), model.tune, version)
     made_from = training_set(lakehouse, model, outcome.as_of)
     parts = with_split(rows, ranges, model.split.group).persist()
     try:
@@ -87,17 +106,27 @@ def _train(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
             gates = judge(Candidate(lakehouse, model, trained, found.splits, found.slices, scored, current, newest))
     finally:
         parts.unpersist()
-    registered = log_training(lakehouse, model, trained, found, gates, tuned.trials)
-    training = Training(
-        outcome.run_id, outcome.as_of, trained, fitted, found, tuple(gates), registered.version,
-        REFUSED if failed(gates) else earned(model), datetime.now(UTC),
-    )  # fmt: skip
-    record_gates(lakehouse, model, outcome, gates, registered.version)
+    _settle(lakehouse, model, log_training(lakehouse, model, trained, fitted, found, gates, tuned.trials), outcome)
+
+
+def _finish(lakehouse: Lakehouse, model: Model, outcome: Outcome) -> None:
+    training = read(lakehouse, model)
+    outcome.run_id = training.run_id  # what it has written already is of that run
+    outcome.notes.append(f"version {training.version} was registered by a run that was cut off")
+    _settle(lakehouse, model, training, outcome)
+
+
+def _settle(lakehouse: Lakehouse, model: Model, training: Training, outcome: Outcome) -> None:
+    """Put a training on record and give its version what it has earned. Whatever of it was done is not done again."""
+    record_gates(lakehouse, model, outcome, training.gates, training.version)
     trainings.write(lakehouse, model, training)
-    publish(lakehouse, model, registered.mlflow_run, training)
-    settle(lakehouse, model, registered.version)  # last: no version has a role whose gates are not on record
+    publish(lakehouse, model, training)
+    settle(lakehouse, model, training.version)  # last: no version has a role whose gates are not on record
+    about = training.trained.about
+    table, version = about["training_table"], about["training_version"]
+    key = key_of("train", model.name, about["parameters"], version)
     made_of_set = () if version is None else (Input(table, version),)
-    outcome.targets.append(Target(model.name, key, f"models:/{model.name}", registered.version, made_of_set))
+    outcome.targets.append(Target(model.name, key, uri(model), training.version, made_of_set))
     _tell(model, training, outcome)
 
 
@@ -106,9 +135,10 @@ def _tell(model: Model, training: Training, outcome: Outcome) -> None:
     for split, metrics in training.found.splits.items():
         outcome.metrics += [Metric(model.name, metric, value, split) for metric, value in metrics.items()]
     trees = training.trained.best_iteration + 1
-    passed, promoted = float(training.fate != REFUSED), float(training.fate == CHAMPION)
+    fate = training.fate(model)
+    passed, promoted = float(fate != REFUSED), float(fate == CHAMPION)
     outcome.measure(model.name, passed=passed, promoted=promoted, version=training.version, trees=trees)
-    outcome.notes.append(f"version {training.version} is {training.fate}")
+    outcome.notes.append(f"version {training.version} is {fate}")
     outcome.notes.append(f"trained by the {training.fitted.path} path: {training.fitted.why}")
 
 

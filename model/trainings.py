@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from assay import build
 from assay.config import Model
@@ -15,11 +16,11 @@ from assay.frames import local_frame
 from assay.lakehouse import Lakehouse
 from assay.report import training as page
 from assay.report.night import GateRow
-from assay.tables import Commit
 from model.artifact import Artifact
 from model.evaluation import Evaluation
 from model.fitting.fitted import Fitted
-from model.gates import GateResult
+from model.gates import GateResult, failed
+from model.promotion import earned
 from model.tasks import TASKS
 
 TRAININGS = "ops.trainings"
@@ -49,10 +50,17 @@ class Training:
     found: Evaluation
     gates: tuple[GateResult, ...]
     version: int
-    fate: str
-    """What its gates let it become: `champion`, `challenger` or `refused`."""
-
+    mlflow_run: str
     trained_at: datetime
+
+    def fate(self, model: Model) -> str:
+        """What its gates let it become: `champion`, `challenger` or `refused`."""
+        return REFUSED if failed(self.gates) else earned(model)
+
+
+def uri(model: Model) -> str:
+    """What a model is called in the ledger, among tables."""
+    return f"models:/{model.name}"
 
 
 def training_set(lakehouse: Lakehouse, model: Model, as_of: datetime) -> dict[str, Any]:
@@ -69,12 +77,12 @@ def made_of() -> dict[str, Any]:
     return {"commit": build.commit(), "packages": build.packages_hash()}
 
 
-def write(lakehouse: Lakehouse, model: Model, training: Training) -> Commit:
-    """Add a training to `ops.trainings`."""
+def write(lakehouse: Lakehouse, model: Model, training: Training) -> None:
+    """Add a training to `ops.trainings`, unless it is there."""
     trained, fitted, found = training.trained, training.fitted, training.found
     row = {
         "run_id": training.run_id, "lakehouse": lakehouse.name, "model": model.name, "version": training.version,
-        "as_of": training.as_of, "trained_at": training.trained_at, "fate": training.fate,
+        "as_of": training.as_of, "trained_at": training.trained_at, "fate": training.fate(model),
         "content_hash": trained.about.get("content_hash"), "trees_sha256": trained.sha256,
         "trees": trained.best_iteration + 1, "path": fitted.path, "why": fitted.why, "seconds": fitted.seconds,
         "metrics": {split: _doubles(metrics) for split, metrics in found.splits.items()},
@@ -84,7 +92,9 @@ def write(lakehouse: Lakehouse, model: Model, training: Training) -> Commit:
         "losses": {split: list(values) for split, values in fitted.losses.items()},
         "about": json.dumps(trained.about, sort_keys=True, default=str),
     }  # fmt: skip
-    return lakehouse.tables.append(TRAININGS, local_frame(lakehouse.spark, [row], SCHEMA).coalesce(1))
+    lakehouse.tables.create(TRAININGS, T.StructType.fromDDL(SCHEMA))
+    frame = local_frame(lakehouse.spark, [row], SCHEMA).coalesce(1)
+    lakehouse.tables.append_once(TRAININGS, frame, application=f"training {training.run_id}", number=1)
 
 
 def _doubles(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -105,7 +115,7 @@ def facts(lakehouse: Lakehouse, model: Model, training: Training) -> page.Traini
     }
     return page.TrainingFacts(
         lakehouse.name, model.name, model.description, training.version, training.as_of, training.trained_at,
-        training.fate, ranges, found.splits, TASKS[model.task].main, model.task,
+        training.fate(model), ranges, found.splits, TASKS[model.task].main, model.task,
         gates=tuple(GateRow(gate.gate, gate.value, gate.limit, gate.passed, gate.why) for gate in training.gates),
         steps=tuple(found.curve),
         slices=tuple(found.slices),

@@ -14,9 +14,11 @@ from jobs.dbt import is_built
 from jobs.report import is_current
 from jobs.train import check_promoted, train_model
 from model import policy
+from model.cut_off import cut_off
 from model.registry import CHALLENGER, CHAMPION, aliases, champion, due, untouched, waiting
 from model.roles import finish, unfinished
 from model.score import scored
+from model.train import finish as finish_training
 
 
 def one(run: Callable[[Lakehouse, datetime], Outcome]) -> Callable[[Lakehouse, datetime], Sequence[Outcome]]:
@@ -69,9 +71,12 @@ def policy_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
 
 
 def train(lakehouse: Lakehouse, model: Model, as_of: datetime) -> Sequence[Outcome]:
-    """Train a model; GateError where its gates fail and there is no champion to score with instead."""
+    """Train a model, or finish a training that was cut off; GateError where its gates fail and there is no champion to score
+    with instead.
+    """
     alone = untouched(lakehouse) or CHAMPION not in aliases(lakehouse, model)
-    outcomes = train_model(lakehouse, model, as_of)
+    finished = finish_training(lakehouse, model, as_of)
+    outcomes = train_model(lakehouse, model, as_of) if finished is None else [finished]
     if alone:
         check_promoted(model, outcomes[-1])
     return outcomes
@@ -83,11 +88,9 @@ def train_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
     """
     if untouched(lakehouse):
         return State("would run", "there is no version yet")
+    if why := _out_of_turn(lakehouse, model, as_of):
+        return State("would run", why)
     current, waits = champion(lakehouse, model), waiting(lakehouse, model)
-    decided = () if scored(lakehouse, model, as_of) else policy.decisions(lakehouse, model, as_of)
-    early = [each for each in decided if each.action == policy.RETRAIN]
-    if early:
-        return State("would run", early[0].why)
     if not due(current, model, as_of, waits):
         newest = max(at for at in (current and current.trained_as_of, waits) if at)
         return State(
@@ -103,6 +106,14 @@ def train_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:
             "not due", f"what was trained as of {tried:%Y-%m-%d} is not champion, the next is due {again:%Y-%m-%d}"
         )
     return State("would run", f"the champion is of {current.trained_as_of:%Y-%m-%d}")
+
+
+def _out_of_turn(lakehouse: Lakehouse, model: Model, as_of: datetime) -> str:
+    """Why a model is trained whether it is due or not; nothing where there is no reason."""
+    if (of := cut_off(lakehouse, model, as_of)) is not None:
+        return f"the training as of {of:%Y-%m-%d} was cut off"
+    decided = () if scored(lakehouse, model, as_of) else policy.decisions(lakehouse, model, as_of)
+    return next((each.why for each in decided if each.action == policy.RETRAIN), "")
 
 
 def score_state(lakehouse: Lakehouse, model: Model, as_of: datetime) -> State:

@@ -22,16 +22,17 @@ SCHEMA = """
 
 
 def record_gates(
-    lakehouse: Lakehouse, model: Model, outcome: Outcome, results: Sequence[GateResult], version: int | None
+    lakehouse: Lakehouse, model: Model, outcome: Outcome, results: Sequence[GateResult], version: int
 ) -> None:
-    """Write the verdicts of a training: a row per gate in `ops.gates`, in one commit, and into the run's outcome.
+    """Write the verdicts of a training: a row per gate in `ops.gates`, in one commit, unless they are there; and into the
+    run's outcome.
 
     Args:
         lakehouse: The lakehouse.
         model: The model.
         outcome: The training's run.
         results: The verdicts.
-        version: The version that was judged; None where it was not registered.
+        version: The version that was judged.
     """
     common = {
         "run_id": outcome.run_id, "lakehouse": lakehouse.name, "model": model.name, "model_version": version,
@@ -50,7 +51,8 @@ def record_gates(
     ]
     if rows:
         lakehouse.tables.create(GATES, T.StructType.fromDDL(SCHEMA))
-        lakehouse.tables.append(GATES, local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1))
+        frame = local_frame(lakehouse.spark, rows, SCHEMA).coalesce(1)
+        lakehouse.tables.append_once(GATES, frame, application=f"gates {outcome.run_id}", number=1)
     for each in results:
         outcome.measure(model.name, label=each.gate, gate=each.value, gate_passed=float(each.passed))
     outcome.notes += as_lines(results)

@@ -1,8 +1,8 @@
-"""A process that lands and cleans one night of a lakehouse, and kills itself, with its Java.
+"""A process that does a part of a night of a lakehouse, and kills itself, with its Java.
 
-`night.py <as_of> <conf dir>`: before its first commit and after each the night stands still while its folder is copied: to
-`<folder>_killed_after_0` and so on. Then the process is killed: one death, and each copy is what a kill at that commit leaves
-behind, with leases of a process that is dead.
+`night.py <part> <as_of> <conf dir>`: before its first write and after each the night stands still while its folder is copied:
+to `<folder>_killed_after_0` and so on. Then the process is killed: one death, and each copy is what a kill after that write
+leaves behind, with leases of a process that is dead.
 """
 
 import os
@@ -14,52 +14,71 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import mlflow
+from mlflow import MlflowClient
+
 import bronze.stage
 import silver.stage
 from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.tables import Tables
+from jobs.night import steps
+from model import train as model_train
 from silver import expectations
 
-COMMITS = ((Tables, "append"), (Tables, "replace"), (Tables, "merge"), (Tables, "append_once"), (Tables, "delete"),
-           (expectations, "publish"))  # fmt: skip
+COMMITS = [(Tables, name) for name in ("append", "replace", "merge", "append_once", "delete")]
+ROLES = [(MlflowClient, f"{what}_registered_model_{of}") for what in ("set", "delete") for of in ("tag", "alias")]
+WRITES = {
+    "clean": [*COMMITS, (expectations, "publish")],
+    "train": [*COMMITS, *ROLES, (mlflow, "start_run"), (mlflow, "register_model"),
+              (model_train, "publish")],
+}  # fmt: skip
+"""What is stood still at."""
 
 
 def die() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def at_commits(then: Callable[[int], object]) -> None:
-    """Call `then` with the number of commits done, before the first and after each."""
+def at_writes(part: str, then: Callable[[int], object]) -> None:
+    """Call `then` with the number of writes done, before the first and after each."""
     done = 0
 
-    def counted(commit: Callable[..., Any]) -> Callable[..., Any]:
-        def committing(*given: Any, **named: Any) -> Any:
+    def counted(write: Callable[..., Any]) -> Callable[..., Any]:
+        def writing(*given: Any, **named: Any) -> Any:
             nonlocal done
             if not done:
                 then(0)
-            result = commit(*given, **named)
+            result = write(*given, **named)
             done += 1
             then(done)
             return result
 
-        return committing
+        return writing
 
-    for place, name in COMMITS:
+    for place, name in WRITES[part]:
         setattr(place, name, counted(getattr(place, name)))
 
 
-def run(lakehouse: Lakehouse, as_of: datetime) -> None:
+def clean(lakehouse: Lakehouse, as_of: datetime) -> None:
+    """Land what was delivered, and clean it."""
     bronze.stage.run(lakehouse, as_of)
     silver.stage.run(lakehouse, as_of)
 
 
+def train(lakehouse: Lakehouse, as_of: datetime) -> None:
+    """Train each model on the set that it has, or finish a training, as a night does."""
+    for model in lakehouse.config.models.values():
+        if steps.train_state(lakehouse, model, as_of).what == "would run":
+            model_train.finish(lakehouse, model, as_of) or model_train.run(lakehouse, model, as_of)
+
+
 def main() -> None:
-    at, conf_dir = sys.argv[1:]
+    part, at, conf_dir = sys.argv[1:]
     lakehouse = open_lakehouse(conf_dir)
     lakehouse.tables.version("ops.runs")  # Spark is up
     base = Path(conf_dir).parents[1]
-    at_commits(lambda done: shutil.copytree(base, f"{base}_killed_after_{done}"))
-    run(lakehouse, datetime.fromisoformat(at))
+    at_writes(part, lambda done: shutil.copytree(base, f"{base}_killed_after_{done}"))
+    {"clean": clean, "train": train}[part](lakehouse, datetime.fromisoformat(at))
     die()
 
 

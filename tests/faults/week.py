@@ -2,10 +2,10 @@
 
 Called by `integration/test_killed_week.py`, in one of two ways:
 
-- `week.py copies <conf dir> <night>...`: after each stage of the last night but one the night stands still while the lakehouse
-  is copied, to `<folder>_bronze` and so on, and to `<folder>_done` at its end. The process is killed after the last night: one
-  death, and each copy is what a kill at that boundary leaves behind, with leases of a process that is dead.
-- `week.py at <conf dir> <seconds> <night>...`: it is killed that long after the first night began, or at the end of the last.
+- `week.py copies <conf dir> <night>...`: it stands still while the lakehouse is copied, before each night to `<folder>_15` and so
+  on, after the day, and after each stage of the last night but one to `<folder>_bronze` and so on. The process is killed after
+  the last night: one death, and each copy is what a kill at that moment leaves behind, with leases of a process that is dead.
+- `week.py at <conf dir> <seconds> <night>`: it is killed that long after the night began, or at its end.
 """
 
 import os
@@ -36,9 +36,10 @@ def main() -> None:
         threading.Timer(float(rest.pop(0)), die).start()
     nights = [datetime.fromisoformat(at) for at in rest]
     for as_of in nights:
+        if kind == "copies":
+            copied(folder, f"{as_of:%d}")
         if kind == "copies" and as_of == nights[-2]:
             run_night(lakehouse, as_of, ended=lambda one: copied(folder, str(one.task)) if one.outcomes else None)
-            copied(folder, "done")
         else:
             run_night(lakehouse, as_of)
     die()
