@@ -71,6 +71,12 @@ def test_a_training_that_failed_a_gate_gets_no_role(lakehouse: Lakehouse, late: 
     assert aliases(lakehouse, late) == {"champion": 1, "challenger": 3}
 
 
+def test_a_training_is_given_what_it_earned_once(lakehouse: Lakehouse, late: Model) -> None:
+    promote(lakehouse, late, 3, "better on March")
+    assert settle(lakehouse, late.model_copy(update={"promote": "at_once"}), 1) is None
+    assert aliases(lakehouse, late) == {"champion": 3, "previous": 1}
+
+
 def test_promote_makes_the_challenger_champion_and_keeps_the_one_before(lakehouse: Lakehouse, late: Model) -> None:
     made = promote(lakehouse, late, None, " better on March ")
     assert str(made) == "version 3 of late is champion; before, version 1 was"
@@ -205,7 +211,6 @@ def test_the_next_change_finishes_one_that_was_cut_off(
     with pytest.raises(Crash):
         promote(lakehouse, late, None, "better")
     crashing(10**6)
-    at_once = late.model_copy(update={"promote": "at_once"})
-    assert settle(lakehouse, at_once, 1) is not None
+    assert promote(lakehouse, late, 1, "better in April") is not None
     assert aliases(lakehouse, late) == {"champion": 1, "previous": 3}
-    assert recorded(lakehouse, *MOVES)[2:] == [("promote", "champion", 1, 3), ("train", "champion", 3, 1)]
+    assert recorded(lakehouse, *MOVES)[2:] == [("promote", "champion", 1, 3), ("promote", "champion", 3, 1)]
