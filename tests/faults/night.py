@@ -29,10 +29,9 @@ COMMITS = [(Tables, name) for name in ("append", "replace", "merge", "append_onc
 ROLES = [(MlflowClient, f"{what}_registered_model_{of}") for what in ("set", "delete") for of in ("tag", "alias")]
 WRITES = {
     "clean": [*COMMITS, (expectations, "publish")],
-    "train": [*COMMITS, *ROLES, (mlflow, "start_run"), (mlflow, "register_model"),
-              (model_train, "publish")],
-}  # fmt: skip
-"""What is stood still at."""
+    "train": [(Tables, "append_once"), *ROLES, (mlflow, "register_model"), (model_train, "publish")],
+}
+"""What is stood still at: of a training what it leaves behind, leases apart."""
 
 
 def die() -> None:
