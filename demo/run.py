@@ -32,7 +32,7 @@ from jobs.dbt import run_dbt
 from jobs.drills.gate import too_simple
 from jobs.nightly import run_night
 from jobs.report import data_docs, page, run_report
-from jobs.train import check_promoted, train_model
+from jobs.train import check_promoted, finish_or_train, train_model
 
 CONF = "conf/flights"
 FIRST_FLIGHTS, FIRST_FEATURES = date(2013, 1, 1), datetime(2013, 1, 15, tzinfo=UTC)
@@ -97,7 +97,7 @@ def run_demo(lakehouse: Lakehouse, progress: Progress) -> list[Night]:
     progress.update(task, advance=1, description="train late_arrival on February")
     for model in lakehouse.config.models.values():
         if not trained(lakehouse, FIRST_NIGHT):
-            outcome = train_model(lakehouse, model, FIRST_NIGHT)[-1]
+            outcome = finish_or_train(lakehouse, model, FIRST_NIGHT)[-1]
             check_promoted(model, outcome)
             for note in outcome.notes:
                 progress.console.print(f"  {note}", no_wrap=True, overflow="ellipsis", highlight=False, markup=False)

@@ -21,20 +21,17 @@ from model.gates import check_gates
 
 
 def train_model(lakehouse: Lakehouse, model: Model, as_of: datetime) -> list[Outcome]:
-    """Write a model's training set as of a night and train on it; wrong gates are told before anything is done.
-
-    A training that was cut off is finished first; of the same night, it is the one that was asked for.
-    """
+    """Write a model's training set as of a night and train on it; wrong gates are told before anything is done."""
     check_gates(model)
+    return [datasets.run_training(lakehouse, model, as_of, kept(lakehouse)), train.run(lakehouse, model, as_of)]
+
+
+def finish_or_train(lakehouse: Lakehouse, model: Model, as_of: datetime) -> list[Outcome]:
+    """Finish a training that was cut off, if there is one; and train, unless it is of that night."""
     finished = train.finish(lakehouse, model, as_of)
-    if finished is not None and finished.as_of == as_of:
-        return [finished]
-    before = [] if finished is None else [finished]
-    return [
-        *before,
-        datasets.run_training(lakehouse, model, as_of, kept(lakehouse)),
-        train.run(lakehouse, model, as_of),
-    ]
+    if finished is None:
+        return train_model(lakehouse, model, as_of)
+    return [finished] if finished.as_of == as_of else [finished, *train_model(lakehouse, model, as_of)]
 
 
 def check_promoted(model: Model, outcome: Outcome) -> None:
@@ -55,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
     given = parser(main.__doc__ or "").parse_args(arguments)
     lakehouse = open_from(given)
     for model in lakehouse.config.models.values():
-        outcomes = train_model(lakehouse, model, night(given, lakehouse))
+        outcomes = finish_or_train(lakehouse, model, night(given, lakehouse))
         show(outcomes, as_json=given.json)
         check_promoted(model, outcomes[-1])
 

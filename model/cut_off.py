@@ -17,9 +17,9 @@ from assay.lakehouse import Lakehouse
 from model.evaluation import Evaluation
 from model.fitting.fitted import Fitted
 from model.gates import GateResult
-from model.registry import AS_OF, RUN, asked, connect, registered_name, tracking_uri, untouched, with_number
+from model.registry import AS_OF, RUN, asked, registered_name, tracking_uri, untouched, uri, with_number
 from model.tracking import EVALUATION, FIT, VERDICTS
-from model.trainings import Training, uri
+from model.trainings import Training
 
 
 def cut_off(lakehouse: Lakehouse, model: Model, as_of: datetime) -> datetime | None:
@@ -64,7 +64,7 @@ def read(lakehouse: Lakehouse, model: Model) -> Training:
             where=f"{tracking_uri(lakehouse)}, run {mlflow_run}", found=str(error).splitlines()[0],
             do="bring the run's artifacts back, or delete the version in MLflow: the model is trained again",
         ) from error  # fmt: skip
-    connect(lakehouse).set_terminated(mlflow_run)
+    asked(lakehouse, lambda client: client.set_terminated(mlflow_run))
     trained_at = datetime.fromisoformat(fit.pop("trained_at"))
     fitted = Fitted(trained.booster, trained.best_iteration, classes=trained.classes, **fit)
     gates = TypeAdapter(tuple[GateResult, ...]).validate_python(verdicts)

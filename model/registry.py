@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from assay.config import Model
 from assay.errors import ModelError
 from assay.lakehouse import Lakehouse
+from assay.lineage import MODELS
 from assay.redaction import without_login
 from model.artifact import Artifact, check_hashes, load
 
@@ -51,6 +52,11 @@ class Registered:
 def registered_name(lakehouse: Lakehouse, model: Model) -> str:
     """The model's name in the registry, which lakehouses may share."""
     return f"{lakehouse.name}.{model.name}"
+
+
+def uri(model: Model) -> str:
+    """What a model is called in the ledger, among tables."""
+    return f"{MODELS}{model.name}"
 
 
 def connect(lakehouse: Lakehouse) -> "MlflowClient":

@@ -24,7 +24,7 @@ from assay.tables import Commit, Tables, quoted
 from model.contributions import FIELDS as CONTRIBUTIONS
 from model.definitions import FEATURE_DEFINITIONS, as_trained, older_name
 from model.predict import Asked, check_scores, finite_count, predict
-from model.registry import CHALLENGER, CHAMPION, Registered, aliases, challenger, champion
+from model.registry import CHALLENGER, CHAMPION, Registered, aliases, challenger, champion, uri
 from model.tasks import TASKS
 
 logger = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def _write(lakehouse: Lakehouse, model: Model, scorer: Registered, outcome: Outc
     asked_for = Asked(**given["spine"].asDict()) if given.get("spine") else Asked(given["rows"])
     commit = write(lakehouse.tables, model, scored, told, asked=asked_for, slice_of=slice_of, empty=empty)
     outcome.measure(model.name, rows=commit.rows, version=scorer.version)
-    made_of = (Input(source, version), Input(f"models:/{model.name}", scorer.version))
+    made_of = (Input(source, version), Input(uri(model), scorer.version))
     outcome.targets.append(Target(model.name, key, table, commit.version, made_of))
 
 

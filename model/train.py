@@ -26,12 +26,12 @@ from model.gates.record import newest_inputs, record_gates
 from model.inputs import fit, names_of
 from model.predict import predict
 from model.promotion import settle
-from model.registry import CHAMPION, champion
+from model.registry import CHAMPION, champion, uri
 from model.remembering import reference_of
 from model.split import HOLDOUT, TRAIN, VALIDATION, assign, with_split
 from model.tasks.ranking import GROUP
 from model.tracking import log_training, publish
-from model.trainings import REFUSED, Training, made_of, training_set, uri
+from model.trainings import REFUSED, Training, made_of, training_set
 from model.tuning import tune
 
 

@@ -58,11 +58,6 @@ class Training:
         return REFUSED if failed(self.gates) else earned(model)
 
 
-def uri(model: Model) -> str:
-    """What a model is called in the ledger, among tables."""
-    return f"models:/{model.name}"
-
-
 def training_set(lakehouse: Lakehouse, model: Model, as_of: datetime) -> dict[str, Any]:
     """How the newest training set of a night was made: its recipe and its content's hash; nothing where nobody noted it."""
     if not lakehouse.tables.exists(TRAINING_SETS):

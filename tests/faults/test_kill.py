@@ -22,7 +22,7 @@ from assay.lakehouse import Lakehouse, open_lakehouse
 from assay.lease import _gone, _not_given_back, _seen
 from assay.ledger import GATES
 from jobs.night import steps
-from jobs.train import train_model
+from jobs.train import finish_or_train
 from model.registry import aliases, connect
 from model.roles import PROMOTIONS
 from model.trainings import TRAININGS
@@ -178,7 +178,7 @@ def test_a_training_killed_after_any_write_is_finished_by_the_next_run(spark: Sp
         point(Path(lakehouse.root) / "mlflow" / "mlflow.db", shop.lakehouse.root, lakehouse.root)
         late = lakehouse.config.models["late"]
         if finished := steps.train_state(lakehouse, late, later) == WAS_CUT_OFF:
-            (outcome,) = train_model(lakehouse, late, later)  # as `assay train` does
+            (outcome,) = finish_or_train(lakehouse, late, later)  # as `assay train` does
             assert any("registered by a run that was cut off" in note for note in outcome.notes)
         else:
             night.train(lakehouse, later)
